@@ -96,12 +96,16 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"
 
 
+OF_TABLES = ("markdown", "latex")
+"""The formats in which a single table can be printed."""
+
+
 @dataclass(frozen=True)
 class Printed:
     """What to print of a report.
 
-    format: one of the report's formats. full: print everything instead of one screen. section: print only the
-    section with this key. `full` and `section` are only for the format "terminal".
+    format: one of the report's formats. full: print everything instead of one screen, only as "terminal".
+    section: print only the section with this key, as "terminal" or, if it is a table, in one of OF_TABLES.
     """
 
     format: str = "terminal"
@@ -109,24 +113,26 @@ class Printed:
     section: str | None = None
 
     def check(self, built: Built) -> None:
-        """Raises ConfigError if the report has no such section, if `full` and `section` are both given, or if
-        one of them is given with a format that is not "terminal".
-        """
+        """Raises ConfigError if the report has no such section, or if the options do not go together."""
         from resexp.errors import ConfigError
         from resexp.report.render import terminal
 
         if self.full and self.section:
             wrong, right = "prints everything, and --section one part of it", "leave one of them out"
             raise ConfigError.of("--full", "", wrong, right)
-        option = "--section" if self.section else "--full"
-        if (self.full or self.section) and self.format != "terminal":
+        if self.full and self.format != "terminal":
             wrong = f"does not go with --format {self.format}, which always prints the whole report"
-            right = "leave one of them out"
-            raise ConfigError.of(option, "", wrong, right)
-        if self.section and self.section not in (known := terminal.parts_of(built)):
-            wrong, right = f"there is no section {self.section!r}", f"give one of {', '.join(known)}"
+            raise ConfigError.of("--full", "", wrong, "leave one of them out")
+        if self.section and self.format not in ("terminal", *OF_TABLES):
+            wrong = f"does not go with --format {self.format}, which always prints the whole report"
+            raise ConfigError.of("--section", "", wrong, f"give terminal, {' or '.join(OF_TABLES)}")
+        tables = [table.key for table in built.tables]
+        known = [*terminal.parts_of(built)] if self.format == "terminal" else tables
+        if self.section and self.section not in known:
+            what = "section" if self.format == "terminal" else "table"
+            wrong, right = f"there is no {what} {self.section!r}", f"give one of {', '.join(known)}"
             right += "" if built.added else "; a table of your own needs --plugin FILE"
-            raise ConfigError.of(option, "", wrong, right)
+            raise ConfigError.of("--section", "", wrong, right)
 
     def show(self, built: Built) -> None:
         """Print the report to standard output."""
@@ -135,7 +141,9 @@ class Printed:
         from resexp.report.render import screen, terminal
 
         if self.format != "terminal":
-            sys.stdout.write(importlib.import_module(f"resexp.report.render.{self.format}").render(built))
+            renderer = importlib.import_module(f"resexp.report.render.{self.format}")
+            table = built.table(self.section) if self.section else None
+            sys.stdout.write(renderer.section(built, table) if table else renderer.render(built))
         elif self.section:
             _shown(terminal.parts_of(built)[self.section])
         else:

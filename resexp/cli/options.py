@@ -167,7 +167,11 @@ class Format(StrEnum):
 Full = Annotated[bool, typer.Option("--full", help="Print every table, its caption and the environment.")]
 Section = Annotated[
     str | None,
-    typer.Option("--section", help="Print one section, such as gradients. An unknown name lists them all."),
+    typer.Option(
+        "--section",
+        help="Print one section, such as gradients. An unknown name lists them all. Tables can be printed as "
+        "markdown or latex, too.",
+    ),
 ]
 AsFormat = Annotated[
     Format, typer.Option(help="What to print. terminal: one screen. All formats are written into report/.")

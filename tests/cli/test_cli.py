@@ -212,6 +212,11 @@ def test_report_writes_every_format(place: Path, here: Here) -> None:
     names = {path.name for path in folder.iterdir()}
     assert {"report.html", "report.md", "report.tex", "report.json", "trials.csv", "figures"} <= names
     assert list((folder / "figures").glob("*.svg"))
+    for format, name in (("latex", "report.tex"), ("markdown", "report.md")):
+        table = here("report", "smoke", "--section", "gradients", "--format", format).stdout
+        assert "Gradient norms" in table
+        assert "Degradation" not in table
+        assert set(table.splitlines()) <= set((folder / name).read_text().splitlines())
 
 
 def test_the_latest_experiment_is_reported_without_a_name(here: Here) -> None:
@@ -298,6 +303,12 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(here: Here) -> None
         (["report", "unknown"], 2, "there is no experiment 'unknown'"),
         (["report", "smoke", "--section", "gradient"], 2, "one of verdicts, setup, degradation, accuracy"),
         (["report", "smoke", "--full", "--format", "csv"], 2, "does not go with --format csv"),
+        (
+            ["report", "smoke", "--section", "setup", "--format", "json"],
+            2,
+            "give terminal, markdown or latex",
+        ),
+        (["report", "smoke", "--section", "setup", "--format", "latex"], 2, "there is no table 'setup'"),
         (
             ["report", "smoke", "--full", "--section", "setup"],
             2,

@@ -32,14 +32,23 @@ def render(report: Report) -> str:
     if report.setup.rows:
         rows = [rf"  \item[{escape(name)}] {_breaking(escape(text))}" for name, text in report.setup.rows]
         parts += [r"\paragraph{Setup}", "\n".join([r"\begin{description}", *rows, r"\end{description}"])]
-    for table in report.tables:
-        said = _said(report.own(table))
-        parts += [rf"\paragraph{{{escape(table.title)}}}", *said] if said else []
-        parts.append(_table(table, _label(report.experiment, table)))
+    parts += [part for table in report.tables for part in _section(report, table)]
     parts += [rf"\paragraph{{Note}} {escape(note)}" for note in report.notes]
     if report.environment:
         parts.append(rf"\paragraph{{{report.provenance}}} {_facts(report.environment)}")
     return "\n\n".join([*parts, r"\endgroup"]) + "\n"
+
+
+def section(report: Report, table: Table) -> str:
+    """A fragment of LaTeX with one table and the verdicts that rest on it."""
+    packages = f"% needs: {PACKAGES}"
+    return "\n\n".join([packages, r"\begingroup\sloppy", *_section(report, table), r"\endgroup"]) + "\n"
+
+
+def _section(report: Report, table: Table) -> list[str]:
+    said = _said(report.own(table))
+    above = [rf"\paragraph{{{escape(table.title)}}}", *said] if said else []
+    return [*above, _table(table, _label(report.experiment, table))]
 
 
 def _facts(facts: tuple[tuple[str, str], ...]) -> str:

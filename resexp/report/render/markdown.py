@@ -29,19 +29,20 @@ def render(report: Report) -> str:
     parts += [f"> **Note.** {escape(note)}" for note in report.notes]
     if report.drawings:
         parts.append(_figure(report.drawings[0]))
-    for table in report.tables:
-        parts += [
-            f"## {escape(table.title)}",
-            *([_said(report.own(table))] if report.own(table) else []),
-            _grid(table),
-        ]
-        parts.append(f"<sub>{escape(table.caption)}</sub>")
+    parts += [section(report, table).rstrip() for table in report.tables]
     if report.drawings[1:]:
         parts.append("## Figures")
         parts += [_figure(drawing) for drawing in report.drawings[1:]]
     if report.environment:
         parts += [f"## {report.provenance}", _facts(report.environment)]
     return "\n\n".join(parts) + "\n"
+
+
+def section(report: Report, table: Table) -> str:
+    """One table as Markdown, with the verdicts that rest on it above, and its caption below."""
+    said = report.own(table)
+    above = [f"## {escape(table.title)}", *([_said(said)] if said else [])]
+    return "\n\n".join([*above, _grid(table), f"<sub>{escape(table.caption)}</sub>"]) + "\n"
 
 
 def escape(text: str) -> str:
