@@ -20,7 +20,7 @@ from resexp.config.grid import Assignment, Axes, Rule, dotted
 from resexp.config.nearest import instead_of, on_command_line
 from resexp.config.problems import COMMAND_LINE, Draft
 from resexp.config.schema import SAFE_NAME, RuleText, TierText, known_keys
-from resexp.config.tunable import NOT_TUNED
+from resexp.config.tunable import untunable
 from resexp.config.yaml_text import Key
 from resexp.errors import ConfigError
 
@@ -235,7 +235,7 @@ def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
     """Add a problem to the draft for every tuned axis that cannot be tuned."""
     for path in tier.tuned:
         key = dotted(path)
-        if why := NOT_TUNED.get(key):
+        if why := untunable(key):
             draft.wrong((*origin, key), key, f"cannot be tuned: {why}", "put it into sweep")
         elif any(path in axes for axes in tier.grids):
             draft.wrong((*origin, key), key, "is an axis of sweep too", "keep one of the two")

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from resexp.config.grid import CONNECTION, DEPTH, SEED
 
-_EXAMPLES = (
-    *("kind", "root", "name", "classes", "test_size", "validation_size", "subset_seed", "test_fraction"),
-    *("test_speakers", "held_out", "context", "groups", "same_as", "test_images", "test_labels"),
-    *("train_images", "train_labels", "texture", "digits", "seed"),
-)
-"""The options of data sets that change the examples, or their classes, by which networks are evaluated."""
-
+TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
+"""The options of a data set that do not change which examples are in the test set, nor what they look like
+before they are normalised. The options of a kind of data set are not among them, whatever they do.
+"""
 ASKED = ("task.kind", "task.rate", "model.mask_ratio")
 """The dotted keys that decide what a network is asked when it is evaluated. At another `rate` or `mask_ratio`
 other parts of an example are hidden, and the fewer they are, the easier they are to fill in.
 """
 
-NOT_TUNED = {
-    **dict.fromkeys((DEPTH, SEED, CONNECTION), "results are compared over it"),
-    **dict.fromkeys(
-        ("data", "task", *ASKED, *(f"data.{name}" for name in _EXAMPLES)),
-        "the validation errors of its values would be of different examples or tasks",
-    ),
-}
-"""Dotted keys that cannot be tuned -> the reasons."""
+
+def untunable(key: str) -> str:
+    """Why a dotted key cannot be tuned; "" if it can."""
+    if key in (DEPTH, SEED, CONNECTION):
+        return "results are compared over it"
+    part, _, option = key.partition(".")
+    if part == "data":
+        same = option in TRAINING_DATA and option != "validation_size"
+    else:
+        same = key not in ("task", *ASKED)
+    return "" if same else "the validation errors of its values would be of different examples or tasks"

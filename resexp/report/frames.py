@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from resexp.config.tunable import ASKED
+from resexp.config.tunable import ASKED, TRAINING_DATA
 from resexp.plan.groups import value_at
 from resexp.plan.status import Status
 from resexp.report import moments, words
@@ -29,8 +29,6 @@ COSTS = (
     *("params", "macs", "activation_bytes", "seconds", "step_seconds", "peak_memory_bytes"),
     *("epochs", "steps"),
 )
-TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
-"""Data options that do not change which examples are in the test set."""
 GIVEN = "_given"
 """Ends the name of a column that only says which numbers the user of `judge` gave for all runs."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
