@@ -53,8 +53,7 @@ class AudioFolder(ClassFolders, Source):
 
     def facts(self, image_size: int | None) -> Facts:
         sound = self.sound
-        key = ("audio_folder", 1, sound.rate, sound.seconds, sound.mels)
-        return self._facts(sound.shape, *key, samples=sound.samples)
+        return self._facts(sound.shape, "audio_folder", 1, *sound.key, samples=sound.samples)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         for names, labels in self._chunks(split):

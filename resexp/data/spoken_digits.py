@@ -72,7 +72,7 @@ class SpokenDigits(Source):
         sound, held = self.sound, sorted(self.test_speakers or ())
         tested = len(_names("test", self.test_speakers)) // len(WORDS)
         rest = EACH * len(SPEAKERS) - tested
-        key = fingerprint("spoken_digits", 1, sound.rate, sound.seconds, sound.mels, held)
+        key = fingerprint("spoken_digits", 1, *sound.key, held)
         counts = (rest,) * len(WORDS), (tested,) * len(WORDS)
         return Facts(sound.shape, "labels", WORDS, *counts, key, samples=sound.samples)
 

@@ -150,6 +150,16 @@ def test_spectrograms_have_the_numbers_of_other_libraries(library: str, case: di
     assert found.max() - found.min() == pytest.approx(RANGE_DB, abs=1e-3)
 
 
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000])
+def test_an_example_has_the_shape_that_is_promised(rate: int) -> None:
+    """At 44,100 samples per second, a window of 32 ms has an odd number of samples."""
+    sound = Sound(rate, 0.1, 8)
+    split = SoundSet(torch.zeros(2, sound.samples, dtype=torch.int16), torch.arange(2), sound)
+    assert split.batch(torch.arange(2))[0].shape[1:] == sound.shape
+    assert sound.key == (rate, 0.1, 8, *([(1, 8, 10)] if rate == 44100 else []))
+    assert Sound(rate, 0.1).key == (rate, 0.1, None)
+
+
 def sounds(**options: float) -> SoundSet:
     waves = torch.from_numpy(np.stack([np.roll(whole(800) // 4, i) for i in range(6)]))
     sound = Sound(8000, 0.1, **options)  # type: ignore[arg-type]
