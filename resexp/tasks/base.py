@@ -22,6 +22,9 @@ EVALUATION_BYTES = 32 << 20
 between input and output take many times as much. Without this bound a ResNet-50 at 224 pixels took 13.5 GiB.
 """
 
+TWO_PROBABILITIES = "gives an action one probability in playing and another in learning"
+"""Why a policy cannot have a part that computes something else while training than in evaluation."""
+
 
 def at_least_single(output: Tensor) -> Tensor:
     """The output in float32, or unchanged if it is in float64."""
@@ -175,16 +178,9 @@ class PolicyGradient(WithoutMistakes, Task):
         "training.schedule.low_rate",
     )
     unfit: tuple[tuple[str, str, str], ...] = (
-        (
-            "model.norm",
-            "batch",
-            "batch norm gives an action one probability in playing and another in learning",
-        ),
-        (
-            "model.connection.kind",
-            "stochastic_depth",
-            "dropped blocks give an action one probability in playing and another in learning",
-        ),
+        ("model.norm", "batch", f"batch norm {TWO_PROBABILITIES}"),
+        ("model.connection.kind", "stochastic_depth", f"dropping blocks {TWO_PROBABILITIES}"),
+        ("model.connection.kind", "shortcut_dropout", f"dropout {TWO_PROBABILITIES}"),
     )
 
     def __init__(self, games: int, rollout: int, passes: int, first_scale: float, normalise: bool) -> None:
