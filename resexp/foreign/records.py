@@ -117,7 +117,7 @@ def records_of(
             *_above_chance(found, told.chance, sheet),
         ],
         settings={run.where: {"data": {"kind": run.data}} for run in found.runs if run.data},
-        aside=f"resexp did not train these runs: they are the rows of {source}",
+        aside=f"The runs are the rows of {source}, and how they were trained was not checked",
         foreign=True,
         unjudged=tuple(limits.unjudged(sheet, columns, found, bool(rows[f"{split}_chance"].notna().any()))),
     )
@@ -178,7 +178,7 @@ def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
 def _provenance(sheet: Sheet, columns: ColumnRoles, found: Runs) -> dict[str, Any]:
     """The source of the runs, and the role that each column was given."""
     file = {"file": sheet.origin, "SHA-256": sheet.digest} if sheet.digest else {"table": sheet.origin}
-    given = {"trained by": "not resexp", **file, "runs": counted(len(sheet.rows), "row")}
+    given = {**file, "runs": counted(len(sheet.rows), "row")}
     given["variant"] = _taken(columns, "variant", columns.variant)
     for role, column in columns.of.items():
         title = (
