@@ -86,6 +86,21 @@ def test_a_baseline_that_finished_nothing_at_the_deepest_depth_is_passed_over(ma
     assert row(table, variant="residual", depth=20, error="test")["verdict"] == "too few seeds"
 
 
+def test_of_several_residual_variants_one_that_can_decide_something_is_the_baseline(make: Make) -> None:
+    both = {"residual (new)": [0.1], "residual (old)": [0.1, 0.11, 0.12], "plain (old)": [0.3, 0.31, 0.32]}
+    table = of(comparisons, make(measured(both)))
+    assert table.title == "Compared with residual (old)"
+    assert (
+        "residual (old), the first of the residual variants with at least three seeds in the plan"
+        in table.caption
+    )
+    # Where none has three, the first is taken, and three that diverged count as three.
+    few = {"residual (new)": [0.1], "residual (old)": [0.1, 0.11], "plain (old)": [0.3, 0.31, 0.32]}
+    assert of(comparisons, make(measured(few))).title == "Compared with residual (new)"
+    lost = {**both, "residual (new)": [0.1, None, None]}
+    assert of(comparisons, make(measured(lost))).title == "Compared with residual (new)"
+
+
 BASE = [0.10, 0.11, 0.12, 0.11, 0.10]
 
 

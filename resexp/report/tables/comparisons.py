@@ -40,9 +40,8 @@ def table(records: Records) -> Table | None:
         return None
     found: list[tuple[str, list[dict[str, Any]]]] = []
     sentences: list[Sentence] = []
-    why, also, level = "", "", statistics.level_of(records)
-    measure = naming.measure_of(records)
-    without: list[str] = []
+    why, also, without = "", "", list[str]()
+    level, measure = statistics.level_of(records), naming.measure_of(records)
     for trials in frames.by_test_data(records, ended):
         without += _without_baseline(trials)
         if chosen := baseline(trials):
@@ -73,9 +72,8 @@ def table(records: Records) -> Table | None:
     )
     baselines = list(dict.fromkeys(name for name, _ in found))
     names = words.joined(baselines)
-    said = (
-        f"{names}, {why}" if len(baselines) == 1 else f"{names}, each of the variants on the same data, {why}"
-    )
+    each = "" if len(baselines) == 1 else " each of the variants on the same data,"
+    said = f"{names},{each} {why}"
     on = " and on one data set" if len(found) > 1 else ""
     caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", said).replace("{on}", on)
     if any(len({sum(side) for side in zip(row["seeds"], row["diverged"], strict=True)}) > 1 for row in rows):
@@ -111,24 +109,26 @@ def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
     """The variant with which every other variant is compared, and the reason; None without two variants.
 
     The literature compares with residual or plain networks. Therefore the baseline is the first of these that
-    exists: the variant called `residual`, the variant called `plain`, the plan's first residual variant, the
-    plan's first plain variant, the plan's first variant. If any variants have a finished trial at the deepest
-    common depth (`frames.common_depth`), only they are considered, because no other can be compared there.
+    exists: the variant called `residual`, the variant called `plain`, the plan's first residual variant, its
+    first plain one, its first of all. At the deepest common depth, variants without a trial that is done
+    are passed over if another has one, and residual or plain ones with fewer than three if one has three.
     """
-    deep = frames.done(trials[trials["depth"] == frames.common_depth(trials)])
+    deep = trials[trials["depth"] == frames.common_depth(trials)]
+    able, done = deep[deep["status"] != Status.FAILED]["variant"], set(frames.done(deep)["variant"])
     kinds = {variant: str(group["connection"].iloc[0]) for variant, group in frames.by_variant(trials)}
     if len(kinds) < 2:
         return None
-    kinds = {name: kind for name, kind in kinds.items() if (deep["variant"] == name).any()} or kinds
+    kinds = {name: kind for name, kind in kinds.items() if name in done} or kinds
     for kind in ("residual", "plain"):
         if kind in kinds:
             return kind, f"the {kind} connection"
     for kind in ("residual", "plain"):
         if found := [variant for variant in kinds if kinds[variant] == kind]:
-            return _first(found, trials), f"the first of the {kind} variants in the plan"
-    return _first(
-        list(kinds), trials
-    ), "the first variant in the plan, because no residual or plain variant can be the baseline"
+            enough = [variant for variant in found if (able == variant).sum() >= statistics.LEAST] or found
+            only = " with at least three seeds" if len(enough) < len(found) else ""
+            return _first(enough, trials), f"the first of the {kind} variants{only} in the plan"
+    why = "the first variant in the plan, because no residual or plain variant can be the baseline"
+    return _first(list(kinds), trials), why
 
 
 def _first(variants: list[str], trials: pd.DataFrame) -> str:
