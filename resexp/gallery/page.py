@@ -32,7 +32,8 @@ reproduction, whatever its verdict is. The *differences of protocol* in each rep
 - 🔴 **some seeds fail**: of one side some networks failed and others trained, so no verdict rests on their
   mean. **answers one class**: no side is found better, or as good, if some of its networks give every example
   the same answer. Such a claim is not counted as agreeing or disagreeing.
-- ⚪ **not comparable**: one of the two sides was not measured.
+- ⚪ **not comparable**: one of the two sides was not measured, or the published value was not measured as
+  it is here.
 
 A claim compares two groups of networks, its sides: it says which side is lower. *Published* and *measured
 here* give the value of the lower side, then of the higher side. *Measured here* adds their difference with
