@@ -18,9 +18,9 @@ BESIDE = "cost"
 TITLE = "Test {error} against cost"
 CAPTION = (
     "Means over seeds. A line joins the depths of one connection, from the shallowest at its left end to "
-    "the deepest. Left: multiply-adds (MACs) per example. Right: training time of a trial, with its "
-    "evaluations and probes. If {errors} differ by a factor of 10 or more, their "
-    "axis is logarithmic, except near 0."
+    "the deepest. Multiply-adds (MACs) are per example. Training time, where it is shown, is that of a "
+    "trial, with its evaluations and probes. If {errors} differ by a factor of 10 or more, their axis is "
+    "logarithmic, except near 0."
 )
 TIMES = sorted(
     [
