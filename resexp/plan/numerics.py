@@ -53,6 +53,11 @@ CHOICES: dict[str, dict[str, int]] = {
         "gradient_norms with stochastic_depth": 2,
         "update_ratio with stochastic_depth": 2,
     },
+    "probes with discriminator.norm": {  # version 2 judges with the statistics of the batch, as the run does
+        "gradient_norms with batch": 2,
+        "update_ratio with batch": 2,
+        "sharpness with batch": 2,
+    },
     # Version 2 takes no norm of the next layer, and takes layer norms along tokens. Behind an MLP, these are
     # in the branch with peri, and with post and deep_norm unless the MLP is the last of the branch. MLPs are
     # every second sub-layer, so one that is not the last needs a branch of three.

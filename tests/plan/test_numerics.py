@@ -38,7 +38,7 @@ def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
     for together, values in choices.items():
         for place, whole in enumerate(together.split(numerics.TOGETHER)):
             key = whole.partition(numerics.ABOVE)[0]
-            spots = [grid.locate(each, key.split(".")) for each in (EVERYTHING, PLAYED, TOKENS)]
+            spots = [grid.locate(each, key.split(".")) for each in (EVERYTHING, PLAYED, TOKENS, MADE)]
             spot = next((each for each in spots if each.field is not None), spots[0])
             if key not in known_keys(()) or spot.field is None:
                 found.append(key)
@@ -119,6 +119,7 @@ EVERYTHING: dict[str, Any] = {
 }
 PLAYED = EVERYTHING | {"task": {"kind": "ppo"}}
 TOKENS = EVERYTHING | {"model": {"kind": "vit", "depth": 8}}
+MADE = EVERYTHING | {"discriminator": {"kind": "discriminator", "depth": 7}}
 
 
 def test_every_part_a_trial_uses_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,3 +206,13 @@ def test_a_probe_s_version_is_raised_only_where_it_measures_something_else(
     }
     assert [kind for kind in kinds if numerics.probe_version(kind, settings) == 2] == anew
     assert len(numerics.versions(settings)) == len(anew)
+
+
+@pytest.mark.parametrize(("norm", "version"), [("batch", 2), ("none", 1)])
+def test_gradients_of_generators_changed_where_the_discriminator_has_batch_norm(
+    norm: str, version: int
+) -> None:
+    settings = {**MADE, "discriminator": {**MADE["discriminator"], "norm": norm}}
+    kinds = ("gradient_norms", "update_ratio", "sharpness")
+    assert [numerics.probe_version(kind, settings) for kind in kinds] == [version] * 3
+    assert numerics.probe_version("responses", settings) == 1

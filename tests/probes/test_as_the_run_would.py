@@ -12,6 +12,7 @@ import torch
 
 from resexp.config.parse import parse_probes, parse_settings
 from resexp.data.opening import open_data
+from resexp.training.adversarial.run import AdversarialRun
 from resexp.training.learner import learner_of
 from resexp.training.playing.run import PlayingRun
 from resexp.training.probing import measured
@@ -29,6 +30,15 @@ GAME: dict[str, Any] = {
     "task": {"kind": "ppo", "games": 3, "rollout": 20, "passes": 2},
     "model": {"kind": "mlp", "depth": 4, "width": 16, "norm": "none", "connection": "residual"},
     "training": {"epochs": 3, "batch_size": 16, "optimizer": {"kind": "sgd", "lr": 0.1}},
+}
+
+
+IMAGES_MADE: dict[str, Any] = {
+    "data": {"kind": "digits", "train_size": 100},
+    "task": {"kind": "adversarial", "noise": 5},
+    "model": {"kind": "generator", "depth": 4, "width": 4, "order": "pre", "connection": "residual"},
+    "discriminator": {"kind": "discriminator", "depth": 7, "width": 4, "order": "pre", "norm": "batch"},
+    "training": {"epochs": 1, "batch_size": 25, "optimizer": {"kind": "sgd", "lr": 0.1}},
 }
 
 
@@ -67,6 +77,27 @@ def test_the_update_is_the_run_s_own(clip: float | None, document: dict[str, Any
     run = begun(document, clip=clip)
     found = {row["layer"]: row["value"] for row in measured(run, run.settings.probes[0], 0.0)}
     assert found == pytest.approx(really(run), rel=1e-4)
+
+
+def test_the_update_of_a_generator_is_the_run_s_own() -> None:
+    """The discriminator's batch norms use the statistics of the batch, because the running ones are those of
+    no images at first.
+    """
+    run = begun(IMAGES_MADE)
+    assert isinstance(run, AdversarialRun)
+    found = {row["layer"]: row["value"] for row in measured(run, run.settings.probes[0], 0.0)}
+    before = {name: layer.weight.detach().clone() for name, layer in run.network.weight_layers()}
+    noise, _, _ = run.fixed_batch(16)
+    made = run.network.train()(noise)
+    torch.autograd.backward(run.game.training_loss(run.discriminator.train()(made), made))
+    run.change(run.optimizer)
+    assert found == pytest.approx(
+        {
+            name: ((layer.weight.detach() - before[name]).norm() / before[name].norm()).item()
+            for name, layer in run.network.weight_layers()
+        },
+        rel=1e-4,
+    )
 
 
 def test_the_blocks_that_are_dropped_are_those_of_the_next_step() -> None:

@@ -200,9 +200,11 @@ class AdversarialRun(Run):
         return noise, noise, noise
 
     def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
-        """The loss of `network`, a copy of the generator. A copy of the discriminator judges its images."""
+        """The loss of `network`, a copy of the generator. A copy of the discriminator judges its images. Its
+        batch norms use the statistics of these images, as in training, but nothing is dropped at random.
+        """
         made = network(inputs)
-        judge = copy.deepcopy(self.discriminator).eval().requires_grad_(False).to(made.device, made.dtype)
+        judge = settled(copy.deepcopy(self.discriminator)).requires_grad_(False).to(made.device, made.dtype)
         return self.game.training_loss(judge(made), target)
 
     def subject(self, name: str) -> Subject:
