@@ -4,7 +4,12 @@ from __future__ import annotations
 
 TERMS = {
     "activation bytes": "The memory that backpropagation keeps for one example.",
+    "baseline": "The variant with which every other variant is compared, such as residual.",
     "branch, f(h)": "The layers of a block that the shortcut bypasses. The branch gets the state h as input.",
+    "claim": (
+        "A statement of a paper, or of one's own, that one group of networks has a lower value than another, "
+        "or that both are equally good."
+    ),
     "D(L)": (
         "Degradation at depth L: the mean training error at depth L minus the least mean training "
         "error at any shallower depth, in percentage points."
@@ -33,11 +38,18 @@ TERMS = {
         "forward only."
     ),
     "n": "The number of trials in a mean: one for each seed.",
+    "near-identity start": (
+        "Initial weights with which a layer hardly changes its input: the identity plus a tenth of He's "
+        "weights (`init: dirac`)."
+    ),
     "noise floor": (
         "The size below which a measured value is noise of a finite batch or of few seeds. No trend is read "
         "from smaller values."
     ),
     "plain": "A network without shortcuts: h' = f(h).",
+    "registered": (
+        "Written down before the first result (`resexp register`). A verdict that was not is exploratory."
+    ),
     "regret": (
         "In learning by playing, how far a return is from the largest possible one, as a share of the range "
         "of possible returns. Training regret is its mean over training, and test regret is its value at the "
@@ -58,6 +70,7 @@ TERMS = {
         "A shortcut whose value is concatenated with that of the branch: h' = [S h, f(h)]. "
         "Elsewhere, the word often means any shortcut, or a residual one."
     ),
+    "tier": "A smaller or larger form of an experiment in the same file, such as quick.",
     "trial": "One training of one network with one seed.",
     "undecided": "The results are compatible with an effect and with none. More seeds may decide it.",
     "vanishing gradient": (
