@@ -63,8 +63,7 @@ class Attempt:
         except (OSError, durable.Damaged) as problem:
             raise StoreError(f"{self._folder.trial}: {problem}; delete the folder to redo it") from problem
         self.number, self._restart = number, restart
-        self.device, self.threads = device, threads
-        self.data = data
+        self.device, self.threads, self.data = device, threads, data
         self.stopping = False
         self.notes: list[str] = []
         self._allow_environment_change, self._mixed = allow_environment_change, False
@@ -72,11 +71,12 @@ class Attempt:
         self._begun_again = ""  # why, if no checkpoint of this environment is found
         self._unloadable: list[Path] = []
         claimed = read_or_empty(self._folder.attempt)
-        self.run, self._token = claimed.get("run", ""), claimed.get("token", "")
+        self.run = str(claimed.get("run", ""))
+        # On a shared folder, this may still be the record of an earlier attempt.
+        self._token = claimed.get("token", "") if claimed.get("attempt") == number else None
         self._logs: dict[str, durable.RowLog] = {}
-        self._beat = 0
         self._place = {"host": socket.gethostname(), "since": time_here()}
-        self._last_progress = float("-inf")
+        self._beat, self._last_progress = 0, float("-inf")
         self._last_durable = time.monotonic()
 
     def plugins(self) -> tuple[Plugin, ...]:

@@ -362,6 +362,19 @@ def test_an_attempt_in_a_folder_that_was_made_again_is_stale_although_its_number
         current.commit({"status": "done", "cause": None})
 
 
+def test_an_attempt_that_begins_before_its_record_is_visible_is_not_stale(tmp_path: Path) -> None:
+    """On a shared folder, another machine may see the record some seconds later."""
+    with create(tmp_path) as experiment:
+        folder, number = experiment.claim(TRIALS[0])
+        record = (folder / "attempt").read_bytes()
+        earlier = {**durable.read_document(folder / "attempt"), "attempt": number - 1, "token": "earlier"}
+        durable.write_document(folder / "attempt", earlier)
+        begun = store.Attempt(folder, number)
+        (folder / "attempt").write_bytes(record)
+        begun.begin({})
+        begun.commit({"status": "done", "cause": None})
+
+
 def test_a_commit_that_slips_past_the_check_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
