@@ -183,8 +183,9 @@ def run(
             *_left_behind(opened, launcher),
         ):
             tell(warning)
-        changes = allow_environment_change
-        options = Options(TRAINER, threads, stall_timeout, keep_going, changes, data, ready.chosen)
+        options = Options(
+            TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ready.chosen
+        )
         until_supervised.pop_all()
         return supervise(opened, launcher, options, slots=slots, display=show())
 

@@ -153,8 +153,10 @@ def introduced(sentences: Sequence[str], labels: Iterable[str]) -> list[str]:
 
 
 def by_value(name: str) -> list[tuple[float, str]]:
-    """A key that sorts names like their texts, but numbers in them by value: m2 before m10."""
-    parts = re.split(r"(-?\d+(?:\.\d+)?)", name)
+    """A key that sorts names like their texts, but numbers in them by value: m2 before m10. The hyphen of a
+    name such as resnet-20 is no minus sign.
+    """
+    parts = re.split(r"((?:(?<!\w)-)?\d+(?:\.\d+)?)", name)
     return [(float(part), "") if place % 2 else (math.inf, part) for place, part in enumerate(parts)]
 
 

@@ -8,6 +8,7 @@ from resexp.report import words
 def test_names_are_sorted_by_their_numbers() -> None:
     names = ["m", "m2", "m10", "own (bias=-7.0)", "own (bias=-6.0)", "own (bias=0.5)", "own (bias=0.25, k=3)"]
     assert sorted(names, key=words.by_value) == [*names[:5], names[6], names[5]]
+    assert sorted(["resnet-110", "resnet-20"], key=words.by_value) == ["resnet-20", "resnet-110"]
 
 
 def test_no_end_of_an_interval_that_excludes_0_is_shown_as_0() -> None:

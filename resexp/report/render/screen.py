@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table as Grid
 from rich.text import Text
 
 from resexp.plan.status import Status
@@ -74,12 +73,10 @@ def _verdicts(sentences: Sequence[Sentence], label: Callable[[str], str]) -> Ite
         yield from map(sentence, sentences)
         return
     for one in sentences[:LINES]:
-        grid = Grid.grid(padding=(0, 1))
         # A long subject is cut, and its verdict is not.
         said = [f"{label(one.subject).rstrip('.')}:", one.badge] if one.subject else [one.text]
-        cells = [Text(each, no_wrap=True, overflow="ellipsis") for each in said]
-        grid.add_row(Text(f" {MARKS[one.tone]}", TONES[one.tone]), *cells)
-        yield grid
+        texts = [Text(each, no_wrap=True, overflow="ellipsis") for each in said]
+        yield hanging(MARKS[one.tone], TONES[one.tone], *texts)
     if len(sentences) > LINES:
         yield Prose(f"    and {len(sentences) - LINES} more: --section verdicts")
 

@@ -92,10 +92,10 @@ def sentence(said: Sentence) -> RenderableType:
     return hanging(MARKS[said.tone], TONES[said.tone], text)
 
 
-def hanging(mark: str, style: str, text: RenderableType) -> RenderableType:
-    """Text beside a mark, with all its lines indented alike."""
+def hanging(mark: str, style: str, *texts: RenderableType) -> RenderableType:
+    """Texts side by side after a mark, with all their lines indented alike."""
     grid = Grid.grid(padding=(0, 1))
-    grid.add_row(Text(f" {mark}", style), text)
+    grid.add_row(Text(f" {mark}", style), *texts)
     return grid
 
 
