@@ -46,17 +46,17 @@ def run_until_decided(
     """
     from resexp import store
     from resexp.execution.lines import line_console, print_line
-    from resexp.plan.looks import looks, refuse_more_seeds, with_seeds
+    from resexp.plan.looks import at_last_look, looks, with_seeds
     from resexp.report.build import build
 
-    refuse_more_seeds(experiment, most)
+    largest = at_last_look(experiment, most)
     tell = tell or partial(print_line, line_console())
     results = Path(results)
     folder = results / experiment.name
     seen = 0 if fresh else store.seeds_at_last_look(folder, experiment.text, experiment.overrides)
     planned = looks(most)
     for look in [look for look in planned if look.seeds >= seen] or planned[-1:]:
-        grown = with_seeds(experiment, look.seeds)
+        grown = with_seeds(largest, look.seeds)
         summary = run(grown, results=results, fresh=fresh, tell=tell, look=look, **options)
         fresh = False
         if not summary.ended:
@@ -109,13 +109,12 @@ def register(
     from resexp.estimate.network import Measurer
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import environment
-    from resexp.plan.looks import first_seeds, looks, refuse_more_seeds, with_seeds
+    from resexp.plan.looks import at_last_look, first_seeds, looks
     from resexp.plan.make import of_points
     from resexp.report.registration import rules
 
     if most:
-        refuse_more_seeds(experiment, most)
-        experiment = with_seeds(experiment, most)
+        experiment = at_last_look(experiment, most)
     planned = looks(most)[-1].planned if most else ()
     measurer = Measurer(device_slots(device, 1)[0], experiment.plugins, survey=Survey(progress))
     ids = [trial.id for trial in of_points(experiment, measurer)]

@@ -120,12 +120,13 @@ class Printed:
         if self.full and self.section:
             wrong, right = "prints everything, and --section one part of it", "leave one of them out"
             raise ConfigError.of("--full", "", wrong, right)
-        if self.full and self.format != "terminal":
-            wrong = f"does not go with --format {self.format}, which always prints the whole report"
-            raise ConfigError.of("--full", "", wrong, "leave one of them out")
-        if self.section and self.format not in ("terminal", *OF_TABLES):
-            wrong = f"does not go with --format {self.format}, which always prints the whole report"
-            raise ConfigError.of("--section", "", wrong, f"give terminal, {' or '.join(OF_TABLES)}")
+        for option, given, formats in (
+            ("--full", self.full, ("terminal",)),
+            ("--section", self.section, ("terminal", *OF_TABLES)),
+        ):
+            if given and self.format not in formats:
+                wrong = f"does not go with --format {self.format}, which always prints the whole report"
+                raise ConfigError.of(option, "", wrong, f"give --format {' or '.join(formats)}")
         tables = [table.key for table in built.tables]
         known = [*terminal.parts_of(built)] if self.format == "terminal" else tables
         if self.section and self.section not in known:

@@ -69,14 +69,13 @@ def outline(
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import memory_bytes
     from resexp.plan.chosen import choose
-    from resexp.plan.looks import looks, refuse_more_seeds, with_seeds
+    from resexp.plan.looks import at_last_look, looks
     from resexp.plan.make import make_plan
     from resexp.plan.status import Status
     from resexp.store import states
 
     if most:
-        refuse_more_seeds(experiment, most)
-        experiment = with_seeds(experiment, most)
+        experiment = at_last_look(experiment, most)
     conditions = parse_conditions(only, experiment.plugins)
     slots = device_slots(device, 1, jobs)
     measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))

@@ -52,11 +52,15 @@ def looks(most: int) -> tuple[Look, ...]:
     return tuple(Look(seeds, planned) for seeds in planned)
 
 
-def refuse_more_seeds(experiment: Experiment, most: int) -> None:
-    """Raises ConfigError if the experiment has more seeds of its own than the last look would train."""
+def at_last_look(experiment: Experiment, most: int) -> Experiment:
+    """The experiment with the `most` seeds per setting that the last look trains.
+
+    Raises ConfigError if the experiment has more seeds of its own.
+    """
     if (own := max(map(len, _groups(experiment)))) > most:
         wrong = f"the configuration has {own} seeds per setting, but the last look has only {most}"
         raise ConfigError.of(str(experiment.path), "seed", wrong, f"give --max-seeds {own}, or fewer seeds")
+    return with_seeds(experiment, most)
 
 
 def with_seeds(experiment: Experiment, number: int) -> Experiment:
@@ -74,7 +78,7 @@ def with_seeds(experiment: Experiment, number: int) -> Experiment:
 def first_seeds(ids: Sequence[str], number: int, planned: int) -> list[str]:
     """The ids of the first `number` seeds of each setting.
 
-    `ids` has one id for each point of `with_seeds(experiment, planned)`, in the order of its points.
+    `ids` has one id for each point of `at_last_look(experiment, planned)`, in the order of its points.
     """
     return [id for place, id in enumerate(ids) if place % planned < number]
 
