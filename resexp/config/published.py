@@ -152,7 +152,8 @@ class Claim(Frozen):
     In a side's settings, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the
     depth with the least metric among all but the deepest, as in the definition of degradation. `relation` may
     claim something else (see `margins.Relation`). If `within` is given and `relation` is not, the relation is
-    `equivalent`. `within` is the margin, as a fraction for numbers of steps; None: the metric's default.
+    `equivalent`. `within` is the margin, as a fraction for numbers of steps; None: the metric's default. With
+    `pair_seeds`, the verdict rests on the differences within the seeds that both sides have.
     """
 
     say: Text
@@ -164,6 +165,7 @@ class Claim(Frozen):
         default=None,
         description="what is claimed: lower, or, with a margin, equivalent or no_worse",
     )
+    pair_seeds: bool = Field(default=False, description="whether the two sides are compared within seeds")
     published: tuple[Real, Real] | None = Field(
         default=None, description="the value of lower, then of higher"
     )

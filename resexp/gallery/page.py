@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resexp.report import confounded, references, words
+from resexp.report import confounded, references, seed_pairs, words
 from resexp.report.render.markdown import MARKS, escape
 from resexp.report.statistics import ALPHA
 from resexp.report.verdict import read
@@ -40,15 +40,17 @@ here* give the value of the lower side, then of the higher side. *Measured here*
 its interval, and n, the number of seeds of the side that has fewer. The word in brackets says where the
 published number was checked: in the paper's text, in a secondary source, or nowhere (memory).
 
-The intervals are Student's (unequal variances, unpaired seeds). If networks diverged, the difference
-has no size, and its direction rests on how many diverged on each side. Within each report, the comparisons
-are corrected for their number; one that is significant only without this correction is marked *only before
-correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say how
-many directions agree and disagree after the correction of Benjamini and Hochberg (1995). A claim that two
-experiments measure is counted twice. On average, at most 5 % of the directions that this correction keeps
-are false. It does not know of earlier tries with other seeds, which LOG.md names. It is applied to all
-claims that one side is lower and that have a p-value. A claim has no p-value if some seeds of a side
-failed, if some of its runs never reached a target, or if it was published before reports kept p-values.
+The intervals are Student's (unequal variances, unpaired seeds). For a claim that is *paired by seed*,
+the interval is that of the differences within seeds. If networks diverged, the difference has no size,
+and its direction rests on how many diverged on each side. Within each report, the comparisons are
+corrected for their number; one that is significant only without this correction is marked *only before
+correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say
+how many directions agree and disagree after the correction of Benjamini and Hochberg (1995). A claim
+that two experiments measure is counted twice. On average, at most 5 % of the directions that this
+correction keeps are false. It does not know of earlier tries with other seeds, which LOG.md names. It is
+applied to all claims that one side is lower and that have a p-value. A claim has no p-value if some
+seeds of a side failed, if some of its runs never reached a target, or if it was published before reports
+kept p-values.
 """
 CHECKED = {
     "text": "read in the paper's text",
@@ -110,7 +112,7 @@ def _agree(claims: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _said(claim: Mapping[str, Any]) -> str:
-    return str(claim["say"]) + confounded.about(claim)
+    return f"{claim['say']}{seed_pairs.marked(claim)}{confounded.about(claim)}"
 
 
 def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from resexp.config.grid import DEPTH
 from resexp.config.published import Claim, CurveMetric, curve
-from resexp.report import confounded, curves, frames, sides, splits, statistics
+from resexp.report import confounded, curves, frames, seed_pairs, sides, splits, statistics
 from resexp.report.alike import pooled, several, unspoken
 from resexp.report.pairs import (
     Cell,
@@ -90,8 +90,12 @@ def compare(records: Records, claim: Claim) -> Comparison:
         own = _with_curves(records, both, claim.metric, read)
         return (sides.cells(own, when, claim.metric, alike, by_depth) for when in both)
 
+    def paired(both: tuple[sides.When, sides.When]) -> list[Pair]:
+        pairs = sides.paired(*cells(both))
+        return seed_pairs.shared(pairs) if claim.pair_seeds else pairs
+
     lower, higher = cells((found.lower, found.higher))
-    pairs = sides.paired(lower, higher)
+    pairs = paired((found.lower, found.higher))
     used = [[pair[side] for pair in pairs] for side in (0, 1)] if pairs else [lower.values(), higher.values()]
     means = replace(NOTHING, lower=sides.finite_mean(used[0]), higher=sides.finite_mean(used[1]))
     both = _compared(trials, alike, by_depth)
@@ -104,11 +108,11 @@ def compare(records: Records, claim: Claim) -> Comparison:
 
     def estimated() -> statistics.Estimate | None:
         if not found.candidates:
-            return _difference(records, found, claim.metric, pairs, level)
-        others = [(each, sides.paired(*cells(each))) for each in found.others()]
+            return _difference(records, found, claim, pairs, level)
+        others = [(each, paired(each)) for each in found.others()]
 
         def against(level: float) -> list[statistics.Estimate | None]:
-            signed = (_difference(records, each, claim.metric, p, level) for each, p in others if p)
+            signed = (_difference(records, each, claim, p, level) for each, p in others if p)
             return [estimate and (-estimate if found.best else estimate) for estimate in signed]
 
         estimate = statistics.of_best(against, level)
@@ -146,30 +150,34 @@ def _compared(
 
 
 def _difference(
-    records: Records, both: Iterable[Mapping[str, Any]], metric: str, pairs: Sequence[Pair], level: float
+    records: Records, both: Iterable[Mapping[str, Any]], claim: Claim, pairs: Sequence[Pair], level: float
 ) -> statistics.Estimate | None:
     """The higher side minus the lower one: the mean of the differences within the pairs of cells. For steps
     to a target, it is that of their logarithms. None if some run diverged or never reaches the target.
     """
+    metric, read = claim.metric, curve(claim.metric)
     trials = [matching(records, when) for when in both]
-    read = curve(metric)
     if not all(np.isfinite(cell).all() for pair in pairs for cell in pair):
         return None
     steps = read is not None and read.kind == "steps_to"
-    samples: list[Cell] = []
-    weights, examples, overlap = [], [], []
-    for sign, rows, cells in zip((-1, 1), trials, zip(*pairs, strict=True), strict=True):
-        means = by_seed([np.log(cell) for cell in cells] if steps else cells)
-        samples += means
-        weights += [sign / len(means)] * len(means)
-        examples += [splits.examples(records, rows, metric)] * len(means)
-        overlap += [splits.overlap(rows, metric)] * len(means)
+    if steps:
+        pairs = [(lower.map(np.log), higher.map(np.log)) for lower, higher in pairs]
+    least = curves.rounding(records, pd.concat(trials), read) if read and steps else 0.0
+    examples = [splits.examples(records, rows, metric) for rows in trials]
+    overlap = [splits.overlap(rows, metric) for rows in trials]
+    if claim.pair_seeds:
+        known = None if None in examples else min(count for count in examples if count is not None)
+        return seed_pairs.difference(
+            pairs, examples=known, overlap=max(overlap), least=2 * least, level=level
+        )
+    means = [by_seed(cells) for cells in zip(*pairs, strict=True)]
+    sizes = [len(cells) for cells in means]
     return statistics.contrast(
-        samples,
-        weights,
-        examples=examples,
-        overlap=overlap,
-        least=curves.rounding(records, pd.concat(trials), read) if read and steps else 0.0,
+        [cell for cells in means for cell in cells],
+        [sign / size for sign, size in zip((-1, 1), sizes, strict=True) for _ in range(size)],
+        examples=[count for count, size in zip(examples, sizes, strict=True) for _ in range(size)],
+        overlap=[share for share, size in zip(overlap, sizes, strict=True) for _ in range(size)],
+        least=least,
         level=level,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.config.published import Claim, Reference
+from resexp.config.published import Claim, Published, Reference
 from resexp.report import failed_seeds, references, statistics, words
 from resexp.report.sides import at_any_depth
 from resexp.store import Records
@@ -133,8 +133,8 @@ def _planned_trials(records: Records) -> pd.DataFrame:
 
 
 def _stated(published: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    """The claims or the references that were published or registered."""
-    return list(published.get(kind, ()))
+    """The claims or the references that were published or registered, with all options of today."""
+    return list(Published.from_json(published).model_dump(mode="json")[kind])
 
 
 def _looks(records: Records) -> list[int]:

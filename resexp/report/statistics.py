@@ -1,10 +1,8 @@
 """Means and standard deviations over seeds, intervals of differences, and degradation with depth.
 
 Every interval is Student's interval of a sum of weighted, independent means with unequal variances: Welch's
-(1947, Biometrika 34) or, if the samples differ in size, that of Cochran and Cox. Seeds are not paired.
-Variants with the same seed do start from the same weights and see the same batches, but their errors are
-as a rule weakly correlated (`docs/evidence.md` names exceptions), and pairing would halve the degrees of
-freedom.
+(1947, Biometrika 34) or, if the samples differ in size, that of Cochran and Cox. Only claims that ask for it
+compare their sides within seeds (`seed_pairs.py`). `docs/evidence.md` says why others do not.
 """
 
 from __future__ import annotations
@@ -128,6 +126,7 @@ def contrast(
     examples: int | Sequence[int | None] | None = None,
     overlap: float | Sequence[float] = 0.0,
     least: float = 0.0,
+    differences: bool = False,
     level: float = LEVEL,
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Student's interval. None if a sample is empty.
@@ -142,6 +141,7 @@ def contrast(
         one number for all samples, or one for each. The variance of a mean over n seeds is then
         s^2 (1 / n + overlap) (Nadeau and Bengio 2003, Machine Learning 52, who write n_test / n_train).
     least: a lower bound for the variance of every value, for values that are known only up to rounding.
+    differences: whether the values are differences between values of two sides.
     """
     cells = [numbers(sample) for sample in samples]
     n = min(map(len, cells))
@@ -154,7 +154,7 @@ def contrast(
     if n < LEAST:
         return Estimate(value, None, None, None, n)
     overlaps = overlap if isinstance(overlap, Sequence) else [overlap] * len(cells)
-    found = variances.of(cells, counts, compared=len(cells) > 1)
+    found = variances.of(cells, counts, compared=differences or len(cells) > 1)
     parts = [
         w**2 * max(each, least) * (1 / len(x) + shared)
         for w, each, x, shared in zip(weights, found, cells, overlaps, strict=True)

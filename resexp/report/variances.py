@@ -16,7 +16,7 @@ def of(cells: Sequence[Cell], examples: Sequence[int | None], *, compared: bool)
     """The variance of the values of each sample, raised to one of two lower bounds if it is smaller.
 
     examples: for each sample, the number of examples if the values are shares of examples. The mistakes of a
-        seed are then its value times `examples`.
+        seed are then its value times `examples`, without its sign if the values are differences.
     compared: whether samples are compared with each other, so that their last decimals count.
 
     If the seeds of a sample made fewer than `FEW` mistakes on average, their variance is at least that of a
@@ -38,9 +38,10 @@ def of(cells: Sequence[Cell], examples: Sequence[int | None], *, compared: bool)
 def variance(x: Cell, examples: int | None) -> float:
     """The sample variance of a sample, with the lower bound of few mistakes."""
     found = float(x.var(ddof=1))
-    if examples is None or x.mean() * examples >= FEW:
+    mistakes = abs(float(x.sum())) * (examples or 0)
+    if examples is None or mistakes / len(x) >= FEW:
         return found
-    return max(found, float(x.sum() * examples + 1) / len(x) / examples**2)
+    return max(found, (mistakes + 1) / len(x) / examples**2)
 
 
 def _last_decimal(cells: Sequence[Cell]) -> float:

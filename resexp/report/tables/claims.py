@@ -8,7 +8,17 @@ from dataclasses import asdict
 
 from resexp.config.grid import DEPTH
 from resexp.config.published import Claim, Published, curve
-from resexp.report import naming, ordering, protocol, references, registration, sides, splits, words
+from resexp.report import (
+    naming,
+    ordering,
+    protocol,
+    references,
+    registration,
+    seed_pairs,
+    sides,
+    splits,
+    words,
+)
 from resexp.report.confounded import about
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
@@ -53,6 +63,10 @@ GAPS = (
     "latter comes down to the named value, interpolated linearly between two evaluations. If a run never "
     "reaches that value, or was below it before its first evaluation, the claim is undecided."
 )
+PAIRED = (
+    " A claim that is “paired by seed” rests on the differences within the seeds that both sides have, with "
+    "Student's interval of their mean."
+)
 OPEN = {
     Verdict.UNDECIDED: "undecided",
     Verdict.TOO_FEW_SEEDS: "with too few seeds",
@@ -86,6 +100,7 @@ def table(records: Records) -> Table | None:
     said = CAPTION + (STEPS if "steps_to" in kinds else "") + (GAPS if "gap" in kinds else "")
     depths = [when.get(DEPTH) for claim in paper.claims for when in (claim.lower, claim.higher)]
     said += BEST if sides.BEST in depths else ""
+    said += PAIRED if any(claim.pair_seeds for claim in paper.claims) else ""
     caption = f"{said} {splits.caption(records)} {listed}"
     return Table("claims", "Claims", caption, columns, marked)
 
@@ -102,6 +117,7 @@ def _row(records: Records, claim: Claim, *, own: bool) -> Row:
         "metric_title": references.titled(claim.metric, naming.measure_of(records)),
         "relation": claim.states,
         "within": claim.margin,
+        "pair_seeds": claim.pair_seeds,
         "tier": claim.tier,
         "published_lower": pair[0] if pair else None,
         "published_higher": pair[1] if pair else None,
@@ -155,7 +171,7 @@ def of_ones_own(records: Records, found: Table | None) -> Iterator[Sentence]:
         measured = _measured(row)
         size = "" if measured == words.DASH else f": {measured}{interval}"
         size += f", n = {row['n']}" if row["n"] else ""
-        said = f"Claim: {row['say']}{_margin(row)} Here: {row['verdict']}{standing}{size}{about(row)}."
+        said = f"Claim: {_claim(row)} Here: {row['verdict']}{standing}{size}{about(row)}."
         yield Sentence.of(row["say"], row["verdict"], said)
 
 
@@ -174,7 +190,11 @@ def _recipe(records: Records, paper: Published) -> str:
 
 
 def _said(row: Row) -> str:
-    return f"{row['say']}{_margin(row)} {row['mark']}{about(row)}"
+    return f"{_claim(row)} {row['mark']}{about(row)}"
+
+
+def _claim(row: Row) -> str:
+    return f"{row['say']}{_margin(row)}{seed_pairs.marked(row)}"
 
 
 def _margin(row: Row) -> str:
