@@ -58,6 +58,9 @@ CHOICES: dict[str, dict[str, int]] = {
         "update_ratio with batch": 2,
         "sharpness with batch": 2,
     },
+    "probes with model.pre_activation": {  # version 2 takes h before the steps that its branch shares with S
+        "responses with both": 2,
+    },
     # Version 2 takes no norm of the next layer, and takes layer norms along tokens. Behind an MLP, these are
     # in the branch with peri, and with post and deep_norm unless the MLP is the last of the branch. MLPs are
     # every second sub-layer, so one that is not the last needs a branch of three.

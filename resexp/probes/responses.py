@@ -20,10 +20,12 @@ class Responses(Probe):
 
     `std` is the standard deviation of the output of each weight layer in a branch, before activation and
     addition. It is taken after the layer's own norm, if one follows it in the branch. With the order `pre`
-    the norm behind a layer is the next layer's, and is not taken. `variance_ratio` is Var(f(h)) / Var(h) of
-    each block, where h is its input and f(h) its branch's output. It says how much the branch adds. Both are
-    read from the network's first pass over a batch, which for a discriminator is the one over real images.
-    With stochastic depth nothing is dropped in this pass, and branches are weighted as in evaluation.
+    the norm behind a layer is the next layer's, and is not taken. The layers of attention have no reading.
+    `variance_ratio` is Var(f(h)) / Var(h) of each block, where h is its input and f(h) its branch's output.
+    It says how much the branch adds. If a state has several streams, h is the mix of them that the branch
+    gets. Both are read from the network's first pass over a batch, which for a discriminator is the one over
+    real images. With stochastic depth nothing is dropped in this pass, and branches are weighted as in
+    evaluation.
     """
 
     quantities = (
@@ -41,7 +43,7 @@ class Responses(Probe):
 
             module.register_forward_hook(note)
 
-        def watch_branch(index: int, branch: nn.Module) -> None:
+        def watch_branch(index: int, first: nn.Module, branch: nn.Module) -> None:
             before: list[float] = []
 
             def note_input(module: nn.Module, args: tuple[Tensor, ...]) -> None:
@@ -51,15 +53,15 @@ class Responses(Probe):
                 if before[-1] > 0:
                     ratios.setdefault(index, out.var().item() / before[-1])
 
-            branch.register_forward_pre_hook(note_input)
+            first.register_forward_pre_hook(note_input)
             branch.register_forward_hook(note_output)
 
         if drops_blocks(snapshot.network):
             settled(snapshot.network)
-        for index, block in enumerate(snapshot.network.blocks):
-            branch = block.get_submodule("branch")
-            watch_branch(index, branch)
-            steps = [*branch.named_children(), ("", nn.Identity())]
+        for index, block in enumerate(snapshot.network.in_order()):
+            # `before` has the steps, if any, that the branch shares with the shortcut.
+            watch_branch(index, block.before or block.branch, block.branch)
+            steps = [*block.branch.named_children(), ("", nn.Identity())]
             for (name, module), (behind, following) in pairwise(steps):
                 if isinstance(module, WEIGHTS):
                     own = isinstance(following, NORMS) and _number(name) == _number(behind)

@@ -187,6 +187,8 @@ def test_a_version_is_in_the_id_of_those_who_use_it_alone(
         ({"connection": {"kind": "stochastic_depth"}}, None, ["gradient_norms", "responses", "update_ratio"]),
         ({"order": "pre", "norm": "batch"}, None, ["responses"]),
         ({"order": "pre", "norm": "none"}, 1.0, ["update_ratio"]),
+        ({"order": "relu_only_pre", "pre_activation": "branch"}, None, []),
+        ({"order": "relu_only_pre", "pre_activation": "both"}, None, ["responses"]),
         ({"kind": "vit", "order": "pre", "norm": "layer"}, None, []),
         ({"kind": "vit", "order": "peri", "norm": "layer"}, None, ["responses"]),
         ({"kind": "vit", "order": "post", "norm": "layer", "span": 2}, None, []),

@@ -102,6 +102,17 @@ def test_responses(net: Network) -> None:
     assert len(std) == 6
 
 
+def test_a_block_s_input_is_the_state_before_the_norm_that_branch_and_shortcut_share() -> None:
+    net = Resnet(width=4, pre_activation="both").build(Design(8, (1, 8, 8), 10, Residual, order="pre"))
+    initialise(net, "he", 0)
+    h = net.stem(X)
+    block = net.blocks[0]
+    f = block.branch(block.before(h))
+    ratios = by_name(list(Responses().measure(snapshot(net))), "variance_ratio")
+    assert ratios[0].value == pytest.approx((f.var() / h.var()).item(), rel=1e-4)
+    assert [ratio.index for ratio in ratios] == [0, 1, 2]
+
+
 def test_a_response_is_taken_after_the_layer_s_own_norm_and_no_other_s() -> None:
     pre = Resnet(width=4).build(Design(8, (1, 8, 8), 10, Residual, order="pre"))
     initialise(pre, "he", 0)
