@@ -66,17 +66,20 @@ class Attention(nn.Module):
     channels each.
 
     Vaswani et al. 2017 (arXiv:1706.03762), section 3.2. If `recipe.causal` is true, no token sees a later
-    one. `gain` multiplies the initial weights that make the values and those that make the output.
+    one. `gain` multiplies the initial weights that make the values, and `last_gain` those that make the
+    output.
     """
 
-    def __init__(self, inputs: int, outputs: int, recipe: Recipe, gain: float = 1.0) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, recipe: Recipe, gain: float = 1.0, last_gain: float = 1.0
+    ) -> None:
         super().__init__()
         width = recipe.heads * (recipe.width // recipe.heads)
         self.heads = recipe.heads
         self.causal = recipe.causal
         self.dropout = recipe.rate("attention")
         self.qkv = Projection(inputs, 3 * width, 1.0, 1.0, gain, bias=recipe.bias)
-        self.out = Projection(width, outputs, 0.0 if recipe.zero_outputs else gain, bias=recipe.bias)
+        self.out = Projection(width, outputs, last_gain, bias=recipe.bias)
 
     def forward(self, x_BTC: Tensor) -> Tensor:
         qkv_3BNTD = self.qkv(x_BTC).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)

@@ -67,6 +67,9 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
             name = type(connection).__name__
             wrong = f"{name} looks at all tokens, and with this mask no token sees later ones"
             raise ConfigError.of("", "model.connection", wrong, "mask: none, or another connection")
+        if recipe.zero_outputs and isinstance(connection, Plain):
+            wrong = "plain blocks pass on nothing but these outputs, so the encoder would never see its input"
+            raise ConfigError.of("", "model.zero_outputs", wrong, "false, or a connection with a shortcut")
         steps = sublayers(
             kinds[index * span : (index + 1) * span], channels, connection.branch, design, recipe
         )
@@ -117,16 +120,17 @@ def sublayers(
         mark = str(number) if len(kinds) > 1 else ""
         last = number == len(kinds)
         width = outputs if last else recipe.width
+        # If every sub-layer began at 0, the layers of a block of several would never get a gradient.
+        last_gain = 0.0 if recipe.zero_outputs and last else gain
         if placement.before:
             yield from norm_steps(design, inputs, f"norm{mark}", recipe.bias)
         if kind == "attention":
-            yield f"attention{mark}", Attention(inputs, width, recipe, gain)
+            yield f"attention{mark}", Attention(inputs, width, recipe, gain, last_gain)
         else:
             hidden = max(1, round(recipe.mlp_ratio * recipe.width))
             yield f"expand{mark}", Projection(inputs, hidden, gain, bias=recipe.bias)
             yield f"act{mark}", make_activation(design.activation, in_place=True)
             yield from dropout(recipe.rate("mlp"), f"drop_hidden{mark}")
-            last_gain = 0.0 if recipe.zero_outputs else gain
             yield f"shrink{mark}", Projection(hidden, width, last_gain, bias=recipe.bias)
         # In a block of several sub-layers, only the last one is followed by the merge and the norm after it.
         if placement.behind or (placement.after_merge and not last):

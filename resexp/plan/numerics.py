@@ -46,6 +46,7 @@ CHOICES: dict[str, dict[str, int]] = {
         ),
         2,
     ),
+    "model.zero_outputs with model.span > 1": {"* with *": 2},  # version 2: 0 is a branch's last layer alone
     "task.normalise": {"*": 2},  # version 2 evaluates with the scale that the policy learned with
     "probes with training.clip": {"update_ratio with *": 2},  # version 2 clips, as the run does
     "probes with model.connection": {  # version 2 drops the blocks that the next step drops, or none
@@ -156,8 +157,9 @@ def part_name(path: str) -> str:
     """What messages call the thing that has a version: a kind, a choice, or the last word of a setting.
     `path` is its key, as `versions` makes it.
     """
-    key, _, name = path.removesuffix(".*").rpartition(".")
-    return name.replace("*", key.rpartition(".")[2])
+    key, _, name = path.rpartition(".")
+    pairs = zip(key.split(TOGETHER), name.split(TOGETHER), strict=True)
+    return TOGETHER.join(at.rpartition(".")[2] if each == "*" else each for at, each in pairs)
 
 
 @cache

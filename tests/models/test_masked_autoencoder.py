@@ -10,7 +10,7 @@ import torch
 from kinds import KINDS, stir, undropped
 from torch import Tensor
 
-from resexp.connections.core import Residual
+from resexp.connections.core import Plain, Residual
 from resexp.connections.scaling import Decayed
 from resexp.errors import ConfigError
 from resexp.models.base import Design
@@ -87,6 +87,27 @@ def test_zero_outputs_make_every_block_the_identity() -> None:
     for block in net.blocks:
         torch.testing.assert_close(block(h), h)
     assert any((block(h) - h).abs().max() > 0.01 for block in build().blocks)
+
+
+@pytest.mark.parametrize("span", [1, 2, 4])
+def test_layers_of_branches_that_begin_at_0_learn(span: int) -> None:
+    """With every sub-layer at 0, only the last bias of a block of several ever got a gradient."""
+    net = build(zero_outputs=True, span=span)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        MaskedAutoencoding().training_loss(net(images()), images()).backward()
+        optimizer.step()
+    layers = [layer for name, layer in net.weight_layers() if name.startswith("blocks.")]
+    assert len(layers) == 8
+    assert all(layer.weight.grad.any() for layer in layers)
+
+
+@pytest.mark.parametrize(("connection", "span"), [(Plain, 1), (Residual, 0)])
+def test_zero_outputs_need_shortcuts(connection: Any, span: int) -> None:
+    """Without them every state behind the first block is 0, for every image and for ever."""
+    with pytest.raises(ConfigError, match=r"model.zero_outputs: plain blocks pass on nothing .*; false"):
+        build(connection, zero_outputs=True, span=span)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
     for together, values in choices.items():
         for place, whole in enumerate(together.split(numerics.TOGETHER)):
             key = whole.partition(numerics.ABOVE)[0]
-            spots = [grid.locate(each, key.split(".")) for each in (EVERYTHING, PLAYED, TOKENS, MADE)]
+            spots = [grid.locate(each, key.split(".")) for each in (EVERYTHING, PLAYED, TOKENS, MADE, FILLED)]
             spot = next((each for each in spots if each.field is not None), spots[0])
             if key not in known_keys(()) or spot.field is None:
                 found.append(key)
@@ -118,6 +118,7 @@ EVERYTHING: dict[str, Any] = {
     "probes": [{"kind": "responses"}, {"kind": "lesion"}],
 }
 PLAYED = EVERYTHING | {"task": {"kind": "ppo"}}
+FILLED = EVERYTHING | {"model": {"kind": "masked_autoencoder", "depth": 8}}
 TOKENS = EVERYTHING | {"model": {"kind": "vit", "depth": 8}}
 MADE = EVERYTHING | {"discriminator": {"kind": "discriminator", "depth": 7}}
 
@@ -218,3 +219,13 @@ def test_gradients_of_generators_changed_where_the_discriminator_has_batch_norm(
     kinds = ("gradient_norms", "update_ratio", "sharpness")
     assert [numerics.probe_version(kind, settings) for kind in kinds] == [version] * 3
     assert numerics.probe_version("responses", settings) == 1
+
+
+@pytest.mark.parametrize(("zero", "span", "version"), [(True, 2, 2), (True, 1, 1), (False, 2, 1)])
+def test_branches_of_several_sublayers_that_begin_at_0_have_a_version(
+    zero: bool, span: int, version: int
+) -> None:
+    model = FILLED["model"] | {"zero_outputs": zero, "span": span}
+    found = numerics.versions({**FILLED, "model": model, "probes": []})
+    assert list(found.values()) == [version] * (version > 1)
+    assert numerics.changed_parts({}, found) == ["zero_outputs with span > 1"] * (version > 1)
