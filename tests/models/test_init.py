@@ -6,10 +6,11 @@ from typing import Literal
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from resexp.connections.base import Connection
 from resexp.connections.core import Plain, Residual
+from resexp.connections.history import SkipInput
 from resexp.connections.scaling import Fixup
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network
@@ -98,6 +99,24 @@ def test_fixup_starts_as_the_shortcut_with_shrunk_branches() -> None:
     assert not fixup(x).any(), "the head is 0"
     h = fixup.stem(x)
     torch.testing.assert_close(fixup.blocks[0](h.clone()), torch.relu(h))
+
+
+@pytest.mark.parametrize("connection", [Plain, SkipInput])
+def test_fixup_is_for_blocks_with_shortcuts(connection: type[Connection]) -> None:
+    """Without one the head got 0 for every image, and of all gradients only that of its bias was not 0."""
+    design = Design(6, (3, 4, 4), 10, connection, norm="none")
+    with pytest.raises(ConfigError, match=r"model.init: fixup starts a branch's last .*; give he"):
+        initialise(Mlp().build(design), "fixup", 0)
+
+
+@pytest.mark.parametrize("connection", [Plain, SkipInput])
+def test_fixup_keeps_branches_of_one_layer(connection: type[Connection]) -> None:
+    net = Mlp(layers=1).build(Design(4, (3, 4, 4), 10, connection, norm="none"))
+    initialise(net, "fixup", 0)
+    nn.functional.cross_entropy(net(torch.randn(2, 3, 4, 4)), torch.arange(2)).backward()
+    gradient = net.get_parameter("head.fc.weight").grad
+    assert gradient is not None
+    assert gradient.any()
 
 
 @pytest.mark.parametrize("scheme", ["delta_orthogonal", "looks_linear", "fixup"])
