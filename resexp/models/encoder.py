@@ -165,6 +165,9 @@ def check_design(design: Design, recipe: Recipe) -> None:
     if design.norm not in ("layer", "none"):
         wrong = f"{design.norm} would mix tokens, and a transformer normalises each by itself"
         problems.append(Problem("", "model.norm", wrong, "layer or none"))
+    if design.order == "deep_norm" and design.norm == "none":
+        wrong = "deep_norm divides branches for the norm behind the sum, and without it the sum is another"
+        problems.append(Problem("", "model.norm", wrong, "layer, or another order"))
     if recipe.heads > recipe.width:
         wrong = f"{recipe.heads} heads share {recipe.width} channels"
         problems.append(Problem("", "model.heads", wrong, "at most as many heads as channels"))

@@ -289,6 +289,7 @@ def test_an_mlp_has_at_least_one_hidden_unit() -> None:
     [
         ({"norm": "batch"}, "model.norm"),
         ({"order": "relu_only_pre"}, "model.order"),
+        ({"order": "deep_norm", "norm": "none"}, "model.norm: deep_norm divides"),
         ({"span": 3}, "model.span"),
         ({"heads": 9}, "model.heads"),
         ({"connection": partial(Skip, growth=4)}, "model.tied"),
