@@ -33,7 +33,7 @@ class Generator(Trunk):
     - `transposed`: one layer. In the first block of a stage it is a transposed 4x4 convolution, and in every
       other block a 3x3 layer. States have `width` channels in the last stage, and each earlier stage has
       twice as many as the stage after it (DCGAN: Radford et al. 2015, arXiv:1511.06434; Miyato et al. 2018,
-      table 3). The depth is stages n + 2. The nets of these papers are plain, and `init: gpt2` has DCGAN's
+      table 3). The depth is stages n + 2. The nets of these papers are plain, and `init: bert` has DCGAN's
       normal weights.
 
     Images must have `bottom` * 2^k pixels per side: `bottom: 4` gives 8, 16, 32, ..., and 7 gives 28.

@@ -18,6 +18,7 @@ from resexp.models.base import Design, Network, Purpose
 from resexp.models.cost import measure_cost
 from resexp.models.discriminator import Discriminator
 from resexp.models.generator import KEEP_SIZE, Generator
+from resexp.models.init import initialise
 
 PROJECTED: Any = partial(Residual, shortcut="projection")
 
@@ -82,6 +83,17 @@ def test_the_residual_nets_are_the_papers_written_out() -> None:
     for i in (2, 4):
         y = y + layers[i + 1](layers[i](y.relu()).relu())
     torch.testing.assert_close(discriminator(x), layers[6](y.relu().sum((2, 3))))
+
+
+def test_berts_init_has_dcgans_weights() -> None:
+    """Their standard deviation is 0.02 in every layer. With `gpt2` it is less in the last layer of a branch,
+    and every branch of these blocks has only one layer.
+    """
+    assert "`init: bert` has DCGAN's" in (Generator.__doc__ or "")
+    net = Generator(width=16, block="transposed").build(Design(6, (3, 64, 64), 100, Plain))
+    initialise(net, "bert", 0)
+    deviations = [layer.weight.std().item() for _, layer in net.weight_layers()]
+    assert deviations == pytest.approx([0.02] * 6, rel=0.05)
 
 
 def test_a_transposed_layer_is_pytorchs() -> None:
