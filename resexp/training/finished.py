@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NETWORK = ("data", "task", "model", "discriminator", "resexp")
 """The beginnings of the dotted keys that decide what a trial's trained networks compute."""
-INIT = ("model.init", "discriminator.init")
+INIT = ("model.init", "discriminator.init", "model.zero_outputs")
 """Beginnings of keys that decide nothing, because training has replaced the initial weights."""
 
 

@@ -216,6 +216,14 @@ def test_a_discriminator_of_other_numbers_is_refused_unless_only_its_first_weigh
         check_unchanged(replace(trial, numerics={}), (), "", Path("small"))
 
 
+def test_a_network_whose_branches_began_otherwise_is_still_measured() -> None:
+    model = {"kind": "masked_autoencoder", "depth": 2, "zero_outputs": True, "span": 2}
+    settings = {"data": {"kind": "digits"}, "model": {**model, "connection": {"kind": "residual"}}}
+    assert len(numerics.versions(settings)) == 1
+    trial = Trial("a" * 12, "small", "residual", "residual", 2, 0, settings, numerics={})
+    check_unchanged(trial, (), "", Path("small"))
+
+
 def test_not_while_it_runs_and_not_before(trained: Path) -> None:
     with store.hold(trained, "e"), pytest.raises(BusyError):
         api.probe("e", ["cka"], root=trained, device="cpu")
