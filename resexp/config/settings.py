@@ -140,7 +140,9 @@ class ModelConfig(PartConfig):
     init: Initialisation = "he"
     init_noise: Fraction = Field(0.1, description="`init: dirac` adds the weights of `init: he` times this")
     match: Literal["none", "params", "macs"] = Field(
-        "none", description="choose the width so that this cost is nearest to the plain net's at this depth"
+        "none",
+        description="choose the width, or the growth of a connection that has one, so that this cost is "
+        "nearest to the plain net's at this depth",
     )
 
 

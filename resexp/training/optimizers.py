@@ -62,8 +62,8 @@ class Adamw(Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
 
     With `decay_on: matrices`, matrices, filters and embeddings decay, but vectors and single numbers, such as
-    biases and the gains of norms, do not. nanoGPT does the same. A vision transformer's class token decays,
-    because it is stored with three axes.
+    biases and the gains of norms, do not. nanoGPT does the same. The class token of a vision transformer and
+    the mask token of a masked autoencoder decay, because they are stored with more than one axis.
     """
 
     idle_with: ClassVar[IdleWith] = (("decay_on", {"weight_decay": 0}),)
