@@ -47,12 +47,20 @@ def test_the_verdicts_in_the_readme_are_those_of_the_rows() -> None:
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
     for verdict in sentences("cifar10_full"):
         assert verdict in readme
-    (start,) = [each for each in sentences("cifar10_starts") if each.startswith("plain (near-identity)")]
-    found = re.search(r"error is (\S+)\s% against (\S+)\s% .* gap of (\S+) points (\[.*\]), n = (\d+)", start)
-    assert found is not None, start
-    deep, shallow, gap, interval, seeds = found.groups()
-    rise = f"{shallow} % at depth 20 to {deep} % at depth 56, by {gap.strip('+')} points {interval}"
-    assert f"{rise} (n = {seeds})" in readme
+    found = {
+        net: re.search(
+            r"error is (\S+)\s% against (\S+)\s% .* gap of (\S+) points (\[.*\]), n = (\d+)", start
+        )
+        for start in sentences("cifar10_starts")
+        for net in ("plain", "residual")
+        if start.startswith(f"{net} (near-identity)")
+    }
+    assert found["plain"]
+    assert found["residual"]
+    deep, shallow, gap, interval, _ = found["plain"].groups()
+    assert f"{shallow} % at depth 20 to {deep} % at depth 56, by {gap.strip('+')} points {interval}" in readme
+    _, _, gap, interval, seeds = found["residual"].groups()
+    assert f"that of residual nets by {gap.strip('+')} {interval} instead of falling (n = {seeds})" in readme
 
 
 def test_the_starts_are_compared_with_the_runs_of_the_first_screen() -> None:
