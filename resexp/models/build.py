@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,8 +12,10 @@ from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import MOST_MATCHED, count_params, fewest_normalised, measure_cost, too_large
 from resexp.models.init import initialise, refuse_start
+from resexp.models.own_start import Writes, refuse_own_start
 from resexp.models.shapes import check_states
 from resexp.plan.trial import Cost
+from resexp.random import key_of
 
 if TYPE_CHECKING:
     from resexp.config.settings import ModelConfig
@@ -55,7 +58,9 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
 
 def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
     """The network of a configuration, with the initial weights that `seed` draws. Raises ConfigError."""
-    network = build_network(model, purpose)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key_of(seed, "constructors"))  # for what a plugin's constructor draws
+        network = build_network(model, purpose)
     initialise(network, model.init, seed, activation=model.activation, noise=model.init_noise)
     return network
 
@@ -63,13 +68,16 @@ def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     """The network's cost, measured without allocating its weights.
 
-    Raises ConfigError if a plugin's connection returns a state of the wrong shape, if another kind of
-    shortcut makes the same network, or if its initialisation is not defined for it.
+    Raises ConfigError if a plugin's connection sets weights that are drawn anew, or does not return a state
+    as it must, if another kind of shortcut makes the same network, or if its initialisation is not defined
+    for it.
     """
-    network = outlined(model, purpose)
-    refuse_start(network, model.init)
     part = model.connection.info
-    if part.plugin:
+    with Writes() if part.plugin else nullcontext() as writes:
+        network = outlined(model, purpose)
+    refuse_start(network, model.init)
+    if writes:
+        refuse_own_start(network, writes, f"{part.file}:{part.line}")
         check_states(network, f"{part.file}:{part.line}")
     elif not model.info.plugin:
         _refuse_shortcut(model, purpose, network)

@@ -111,7 +111,8 @@ def initialise(
     """Draw the weights of every convolution and linear map in place. Biases are 0, except with `default`.
 
     Embeddings are normal with std 1/sqrt(width), or 0.02 with `bert` and `gpt2`. Norms keep weight 1 and bias
-    0. Connections keep the coefficients that their constructors set.
+    0. Connections keep what their constructors set, except the weights and biases of convolutions and linear
+    maps.
 
     `dirac` adds `noise` times the weights that `he` draws from the same seed. Without noise, filters that no
     channel of the image reaches compute nothing and get no gradient. In a plain network nearly all filters

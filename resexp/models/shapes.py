@@ -1,4 +1,6 @@
-"""Checks that a user's connections return states of the right shape, while their network is measured."""
+"""Checks that a user's connections return states of the right shape, and overwrite no state that is still
+read, while their network is measured.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,12 @@ from resexp.models.base import Chain, Network, h_of
 
 TENSOR = "return a tensor"
 STATE = "return the tensor h', or a tuple (h', *memory)"
+ADVICE = {
+    "meta tensors": "a plan has no values yet, so choose by torch.where, and take no number out of a tensor",
+    "alloc": "a plan counts billions of examples without memory, so make new tensors by h.new_zeros or the "
+    "like, loop over no examples, and define `enter` if the state is a tuple",
+}
+"""What to do about errors that come from PyTorch's meta device, by a part of their text."""
 SHORTCUT = "; in a ShortcutConnection, self.shortcut(h) is h in the shape of f(h)"
 
 
@@ -26,6 +34,7 @@ def check_states(network: Network, where: str) -> None:
         place = _Place(where, index, block.connection)
         block.branch.register_forward_hook(place.note_branch)
         block.connection.register_forward_hook(place.check_state)
+        block.register_forward_hook(place.check_overwritten)
         block.connection.forward = place.forward  # type: ignore[assignment, method-assign]  # of this instance
         if index == len(blocks) - 1 and isinstance(network, Chain):
             network.register_forward_pre_hook(place.note_input)
@@ -42,6 +51,7 @@ class _Place:
         self.equation = connection.forward
         self.batch = 1
         self.branch: tuple[int, ...] | None = None
+        self.kept: dict[str, tuple[Tensor, int]] = {}
 
     def note_input(self, network: Any, arguments: Any) -> None:
         self.batch = arguments[0].shape[0]
@@ -51,17 +61,25 @@ class _Place:
 
     def forward(self, state: Any, f: Branch) -> Any:
         """h', computed by the connection itself. If that fails, the error also names the shapes involved."""
+        before = _versions(state)
         try:
-            return self.equation(state, f)
-        except RuntimeError as error:
+            result = self.equation(state, f)
+        except (RuntimeError, MemoryError, TypeError) as error:
             rows = h_of(state).shape[0]
             shapes = f"h is {written(h_of(state).shape, rows)}"
+            if isinstance(state, tuple):
+                shapes += f", first in a tuple of {len(state)},"
             if self.branch:
                 shapes += f" and f(h) is {written(self.branch, rows)}"
                 differ = self.branch != tuple(h_of(state).shape)
                 shapes += SHORTCUT if differ and not isinstance(self.connection, ShortcutConnection) else ""
-            error.args = (f"in block {self.index}, where {shapes}: {error}",)
+            advice = next((words for part, words in ADVICE.items() if part in str(error)), "")
+            told = f"{advice} ({error})" if advice else f"{error}"
+            error.args = (f"in block {self.index}, where {shapes}: {told}",)
             raise
+        self.refuse_changed(before, "give the result another name, without an operation in place")
+        self.kept = before | _versions(result, "h'")
+        return result
 
     def check_state(self, connection: Any, arguments: Any, result: Any) -> None:
         """Raises ConfigError unless the result is h', or a tuple (h', *memory), of the right shape.
@@ -88,9 +106,38 @@ class _Place:
             advice = f"return {written(right, self.batch)}"
             self.refuse("leave", f"the shape {written(left.shape, self.batch)}", advice)
 
+    def check_overwritten(self, block: Any, arguments: Any, result: Any) -> None:
+        """Raises ConfigError if the activation after the block has overwritten the old h or the memory,
+        because the connection returned the same tensor as h'.
+        """
+        self.kept.pop("h'", None)
+        wrong = (
+            "returns as h' a tensor that is kept, too, and the activation after the block would overwrite it"
+        )
+        self.refuse_changed(self.kept, "return h'.clone()", wrong)
+
+    def refuse_changed(self, kept: dict[str, tuple[Tensor, int]], right: str, wrong: str = "") -> None:
+        """Raises ConfigError if one of the tensors, each given with its version, has been changed since."""
+        for name, (tensor, version) in kept.items():
+            if tensor._version != version:
+                key = f"{type(self.connection).__name__}.forward"
+                told = wrong or f"changes {name} in place in block {self.index}, which others still read"
+                raise ConfigError.of(self.where, key, told, right)
+
     def refuse(self, method: str, given: str, right: str) -> NoReturn:
         key = f"{type(self.connection).__name__}.{method}"
         raise ConfigError.of(self.where, key, f"returns {given} in block {self.index}", right)
+
+
+def _versions(state: Any, first: str = "h") -> dict[str, tuple[Tensor, int]]:
+    """The tensors of a state by their names, each with a number that grows when it is changed in place."""
+    every = state if isinstance(state, tuple) else (state,)
+    names = [first, *(f"memory[{number}]" for number in range(len(every) - 1))]
+    return {
+        name: (part, part._version)
+        for name, part in zip(names, every, strict=False)
+        if isinstance(part, Tensor)
+    }
 
 
 def written(shape: Sequence[int], batch: int) -> str:

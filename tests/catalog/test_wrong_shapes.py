@@ -106,3 +106,51 @@ def test_a_line_that_fails_at_several_points_is_told_once(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match=r"it also fails at 2 other points of the sweep$") as refused:
         api.trials(api.load(tmp_path / "own.yaml", plugins=[tmp_path / "own.py"]), "cpu")
     assert len(refused.value.problems) == 1
+
+
+REMEMBERING = OWN.replace("return x\n", "return x, x\n").replace("return h\n", "return h[0]\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("h.mul_(2)\n        return f(h)", r"changes h in place in block 0, which others still read"),
+        ("y = f(h)\n        h += 1\n        return y", r"give the result another name"),
+        ("return h if h.shape[1] == self.out else f(h)", r"would overwrite it; return h'\.clone\(\)"),
+        ("return f(h) if h.mean() > 0 else 2 * f(h)", r"own\.py:16: .*in block 0.*choose by torch\.where"),
+        ("return f(h) * h.mean().item()", r"own\.py:16: .*take no number out of a tensor \(Tensor\.item"),
+        (
+            "return f(h) * torch.ones(len(h), device='cpu')[:, None]",
+            r"own\.py:16: .*make new tensors by h\.new_",
+        ),
+        ("h, *memory = h\n        return f(h), h", r"own\.py:16: .*define `enter` if the state is a tuple"),
+        ("return f(h), h.new_zeros(1)", r"in block 1, where h is .* first in a tuple of 2"),
+    ],
+)
+def test_what_a_plan_or_training_cannot_do_is_refused_with_advice(
+    tmp_path: Path, body: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        plan(tmp_path, "return f(h)", body)
+
+
+def test_a_memory_that_the_activation_would_overwrite_is_refused(tmp_path: Path) -> None:
+    body = "    def forward(self, state, f):\n        new = f(state[0])\n        return new, NEW\n"
+    forward = OWN[OWN.index("    def forward") :]
+    for kept, order, refused in [
+        ("new", "post", True),
+        ("new.clone()", "post", False),
+        ("new", "pre", False),
+    ]:
+        (tmp_path / "own.py").write_text(REMEMBERING.replace(forward, body.replace("NEW", kept)))
+        (tmp_path / "own.yaml").write_text(
+            CONFIG.replace("depth: 8", f"depth: 8, norm: none, order: {order}")
+        )
+        experiment = api.load(tmp_path / "own.yaml", plugins=[tmp_path / "own.py"])
+        if refused:
+            with pytest.raises(
+                ConfigError, match=r"own\.py:6: Own\.forward: returns as h' a tensor that is kept"
+            ):
+                api.trials(experiment, "cpu")
+        else:
+            api.trials(experiment, "cpu")
