@@ -73,7 +73,6 @@ def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr])
     for arg, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True) if init else ():
         try:
             annotation = _type(arg.annotation, aliases)
-            value = REQUIRED if default is None else ast.literal_eval(default)
         except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as cause:
             right = (
                 "annotate it with int, float, bool or str, a type of resexp.options such as PositiveFloat, "
@@ -81,8 +80,17 @@ def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr])
             )
             where, wrong = f"{file}:{arg.lineno}", str(cause)[:200]
             raise ConfigError.of(where, f"{part.name}.{arg.arg}", wrong, right) from None
-        options[arg.arg] = Option(annotation, value)
+        options[arg.arg] = Option(annotation, _default(default, f"{file}:{arg.lineno}", part.name, arg.arg))
     return options
+
+
+def _default(node: ast.expr | None, where: str, part: str, name: str) -> Any:
+    """The value of an option's default, or REQUIRED without one. Raises ConfigError if it is no literal."""
+    try:
+        return REQUIRED if node is None else ast.literal_eval(node)
+    except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError):
+        wrong = "has a default that is known only when the file is run"
+        raise ConfigError.of(where, f"{part}.{name}", wrong, "write a value, such as 0.5") from None
 
 
 def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:

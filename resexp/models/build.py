@@ -12,6 +12,7 @@ from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import MOST_MATCHED, count_params, fewest_normalised, measure_cost, too_large
 from resexp.models.init import initialise, refuse_start
+from resexp.models.later import refuse_later
 from resexp.models.own_start import Writes, refuse_own_start
 from resexp.models.shapes import check_states
 from resexp.plan.trial import Cost
@@ -29,9 +30,11 @@ SIMPLER = {
 """Kinds of shortcuts, each with those that stand for it if they make the same network."""
 
 
-def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
+def build_network(
+    model: ModelConfig, purpose: Purpose, sites: list[Site] | None = None, **sizes: int
+) -> Network:
     """The network of a configuration. `sizes` has values for options of its trunk or connection, by name.
-    They replace those of the configuration.
+    They replace those of the configuration. If `sites` is given, the site of each block is added to it.
 
     Raises:
         ConfigError: the trunk cannot have this depth, or cannot take such examples.
@@ -39,6 +42,8 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
     own = model.connection.options().keys() & sizes.keys()
 
     def connect(site: Site) -> Connection:
+        if sites is not None:
+            sites.append(site)
         connection: Connection = model.connection.build(site, **{name: sizes[name] for name in own})
         return connection
 
@@ -73,12 +78,16 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     for it.
     """
     part = model.connection.info
+    sites: list[Site] = []
     with Writes() if part.plugin else nullcontext() as writes:
-        network = outlined(model, purpose)
+        network = outlined(model, purpose, sites)
     refuse_start(network, model.init)
     if writes:
-        refuse_own_start(network, writes, f"{part.file}:{part.line}")
-        check_states(network, f"{part.file}:{part.line}")
+        where = f"{part.file}:{part.line}"
+        refuse_own_start(network, writes, where)
+        check_states(network, where)
+        if purpose.causal and sites:
+            refuse_later(sites, model.connection.build, purpose.shape[0], where)
     elif not model.info.plugin:
         _refuse_shortcut(model, purpose, network)
     return measure_cost(network, purpose)
@@ -101,13 +110,13 @@ def network_normalises(model: ModelConfig, purpose: Purpose, batch: int) -> int:
     return fewest_normalised(outlined(model, purpose), purpose, batch)
 
 
-def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
-    """The network on PyTorch's meta device, where weights take no memory. Raises ConfigError if the size of
-    a weight overflows.
+def outlined(model: ModelConfig, purpose: Purpose, sites: list[Site] | None = None, **sizes: int) -> Network:
+    """The network on PyTorch's meta device, where weights take no memory. `sites` is as in `build_network`.
+    Raises ConfigError if the size of a weight overflows.
     """
     try:
         with torch.device("meta"):
-            return build_network(model, purpose, **sizes)
+            return build_network(model, purpose, sites, **sizes)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise

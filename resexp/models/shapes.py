@@ -114,7 +114,7 @@ class _Place:
         wrong = (
             "returns as h' a tensor that is kept, too, and the activation after the block would overwrite it"
         )
-        self.refuse_changed(self.kept, "return h'.clone()", wrong)
+        self.refuse_changed(self.kept, "keep a copy of it, h'.clone()", wrong)
 
     def refuse_changed(self, kept: dict[str, tuple[Tensor, int]], right: str, wrong: str = "") -> None:
         """Raises ConfigError if one of the tensors, each given with its version, has been changed since."""

@@ -116,7 +116,10 @@ REMEMBERING = OWN.replace("return x\n", "return x, x\n").replace("return h\n", "
     [
         ("h.mul_(2)\n        return f(h)", r"changes h in place in block 0, which others still read"),
         ("y = f(h)\n        h += 1\n        return y", r"give the result another name"),
-        ("return h if h.shape[1] == self.out else f(h)", r"would overwrite it; return h'\.clone\(\)"),
+        (
+            "return h if h.shape[1] == self.out else f(h)",
+            r"would overwrite it; keep a copy of it, h'\.clone\(\)",
+        ),
         ("return f(h) if h.mean() > 0 else 2 * f(h)", r"own\.py:16: .*in block 0.*choose by torch\.where"),
         ("return f(h) * h.mean().item()", r"own\.py:16: .*take no number out of a tensor \(Tensor\.item"),
         (
