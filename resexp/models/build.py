@@ -127,5 +127,5 @@ def outlined(model: ModelConfig, purpose: Purpose, sites: list[Site] | None = No
 
 def network_budget(model: ModelConfig, purpose: Purpose, measure: str, **sizes: int) -> int:
     """The network's `params` or `macs`. To count only the parameters, no forward pass is needed."""
-    network = outlined(model, purpose, **sizes)
+    network = outlined(model, purpose, None, **sizes)
     return measure_cost(network, purpose, MOST_MATCHED).macs if measure == "macs" else count_params(network)
