@@ -224,6 +224,7 @@ class AdversarialTask(WithoutMistakes, Task):
     idle: ClassVar[tuple[str, ...]] = (
         *("training.precision", "training.compile", "training.channels_last", "training.train_every"),
         *("training.schedule.low_rate", "training.clip", "data.normalise", "discriminator.match"),
+        "data.validation_size",  # generators have no validation error, so nothing can be tuned by one
     )
 
     noise: int

@@ -48,6 +48,10 @@ def planned(changes: dict[str, Any]) -> Any:
         ({"data": "digit_scenes"}, "data: does not fit adversarial"),
         ({"training": {"epochs": 1, "clip": 1.0}}, "training.clip: has no effect on adversarial"),
         (
+            {"data": {"kind": "digits", "validation_size": 100}},
+            "data.validation_size: has no effect on adversarial; leave it at None",
+        ),
+        (
             {
                 "task": {"kind": "adversarial", "loss": "wgan_gp"},
                 "discriminator": {"kind": "discriminator", "depth": 7},
