@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -125,11 +125,13 @@ def blamed(error: BaseException, plugins: Sequence[Plugin]) -> Problem | None:
 @contextmanager
 def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
     """Turn an unexpected error into a ConfigError that blames a plugin (see `blamed`), if there are plugins.
+    What plugins print goes to standard error, because standard output is for results.
 
     An OSError without a plugin's code in its traceback comes from the system, and is raised unchanged.
     """
     try:
-        yield
+        with redirect_stdout(sys.stderr) if plugins else nullcontext():
+            yield
     except ResexpError:
         raise
     except (Exception, SystemExit) as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,7 +97,8 @@ def of_points(
             if seedless not in known:
                 if progress is not None:
                     progress("planning", count, len(labels))
-                known[seedless] = _measured(seedless, measures)
+                with redirect_stdout(sys.stderr):  # what a plugin prints is no result
+                    known[seedless] = _measured(seedless, measures)
         except ConfigError as error:
             problems += [p if p.where else replace(p, where=point.where(p.key)) for p in error.problems]
             continue

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from resexp import api
+from resexp.cli.app import app
 from resexp.errors import ConfigError
 
 OWN = '''\
@@ -135,6 +138,16 @@ def test_what_a_plan_or_training_cannot_do_is_refused_with_advice(
 ) -> None:
     with pytest.raises(ConfigError, match=told):
         plan(tmp_path, "return f(h)", body)
+
+
+def test_what_a_connection_prints_is_no_result(tmp_path: Path) -> None:
+    printing = "print('seen', len(h.shape))\n        return f(h)"
+    (tmp_path / "own.py").write_text(OWN.replace("return f(h)", printing))
+    (tmp_path / "own.yaml").write_text(CONFIG)
+    plan = ["plan", str(tmp_path / "own.yaml"), "--plugin", str(tmp_path / "own.py"), "--format", "json"]
+    done = CliRunner().invoke(app, plan)
+    assert json.loads(done.stdout)["experiment"] == "own"
+    assert "seen 4" in done.stderr
 
 
 def test_a_memory_that_the_activation_would_overwrite_is_refused(tmp_path: Path) -> None:
