@@ -17,11 +17,17 @@ LEAST_GAP = statistics.MARGIN - statistics.ROUNDING
 
 
 def gap(row: dict[str, Any]) -> tuple[str, str]:
-    """The gap of a row in words, and its interval, which is "" with too few seeds."""
+    """The gap of a row in words, and its interval, which is "" with too few seeds. No end is shown as 0 or 1
+    point if it only comes near, because verdicts depend on which side of these it lies.
+    """
     # A gap below 1 point needs two decimals, so that it differs from the ends of its interval.
     digits = 1 if abs(row["gap"]) >= LEAST_GAP else 2
+    if (upper := row["gap_high"]) is not None:
+        digits = words.decimals(row["gap_low"], upper, digits)
+        if abs(from_margin := upper - statistics.MARGIN) > statistics.ROUNDING:
+            digits = words.decimals(from_margin, from_margin, digits)
     size, low, high = (words.percent(row[key], digits) for key in ("gap", "gap_low", "gap_high"))
-    interval = "" if row["gap_low"] is None else f" [{low}, {high}]"
+    interval = "" if upper is None else f" [{low}, {high}]"
     return f"a gap of {'+' if row['gap'] > 0 else ''}{size} points", interval
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_up import FINAL, of, row, trial
 
-from resexp.report import frames
+from resexp.report import depth_clauses, frames
 from resexp.report.tables import accuracy, degradation
 from resexp.store import Records
 
@@ -67,6 +67,23 @@ def test_the_verdict(
     (sentence,) = of(degradation, make(errors("plain", {8: shallow, 56: deep}))).sentences
     assert sentence.badge == badge
     assert words in sentence.text
+
+
+@pytest.mark.parametrize(
+    ("gap", "low", "high", "shown"),
+    [
+        (0.0123, 0.0003, 0.0243, "+1.23 points [0.03, 2.43]"),  # degrades: not [0.0, 2.4]
+        (-0.012, -0.034, 0.0097, "−1.20 points [−3.40, 0.97]"),  # does not degrade by 1 point: not 1.0
+        (0.004, -0.001, 0.00998, "+0.400 points [−0.100, 0.998]"),
+        (0.005, 0.002, 0.01, "+0.50 points [0.20, 1.00]"),
+        (0.05, 0.02, 0.08, "+5.0 points [2.0, 8.0]"),
+    ],
+)
+def test_an_end_beside_0_or_1_point_is_not_shown_as_these(
+    gap: float, low: float, high: float, shown: str
+) -> None:
+    told = depth_clauses.gap({"gap": gap, "gap_low": low, "gap_high": high})
+    assert "".join(told) == f"a gap of {shown}"
 
 
 def test_a_net_that_diverges_when_deep_is_not_said_to_be_spared(make: Make) -> None:
