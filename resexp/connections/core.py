@@ -69,6 +69,7 @@ class Scaled(ShortcutConnection):
 
     def __init__(self, site: Site, *, initial: Real = 0.0, **shortcut: ShortcutKind) -> None:
         super().__init__(site, **shortcut)
+        self.initial = initial
         self.a = nn.Parameter(torch.tensor(float(initial)))
 
     def forward(self, h: Tensor, f: Branch) -> Tensor:

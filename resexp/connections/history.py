@@ -97,11 +97,11 @@ class SkipInput(Connection):
 
     def __init__(self, site: Site, *, growth: Width = 12) -> None:
         super().__init__(site)
-        first, self.last = site.index == 0, site.index == site.depth - 1
+        first, last = site.index == 0, site.index == site.depth - 1
         self.stride = site.stride
-        self.merge = _only_new if self.last else _beside
+        self.merge = _only_new if last else _beside
         self.branch = growth
-        self.out = growth + (0 if self.last else site.inputs - (0 if first else growth))
+        self.out = growth + (0 if last else site.inputs - (0 if first else growth))
 
     def enter(self, x: Tensor) -> State:
         return x, x

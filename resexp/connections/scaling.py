@@ -40,6 +40,7 @@ class LayerScale(ShortcutConnection):
 
     def __init__(self, site: Site, *, initial: Real = 0.1, **shortcut: ShortcutKind) -> None:
         super().__init__(site, **shortcut)
+        self.initial = initial
         self.a = nn.Parameter(torch.full((site.width,), float(initial)))
 
     def forward(self, h: Tensor, f: Branch) -> Tensor:

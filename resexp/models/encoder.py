@@ -13,7 +13,7 @@ from resexp.connections.core import Plain
 from resexp.errors import ConfigError, Problem
 from resexp.models.attention import AlongTokens, Attention, Projection, Recipe, Scale, TokenMap
 from resexp.models.base import Block, Design
-from resexp.models.parts import make_activation
+from resexp.models.parts import keeps_zero, make_activation
 from resexp.models.shortcut import ShortcutFactory
 from resexp.options import ShortcutKind
 
@@ -67,9 +67,9 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
             name = type(connection).__name__
             wrong = f"{name} looks at all tokens, and with this mask no token sees later ones"
             raise ConfigError.of("", "model.connection", wrong, "mask: none, or another connection")
-        if recipe.zero_outputs and isinstance(connection, Plain):
-            wrong = "plain blocks pass on nothing but these outputs, so the encoder would never see its input"
-            raise ConfigError.of("", "model.zero_outputs", wrong, "false, or a connection with a shortcut")
+        if recipe.zero_outputs and keeps_zero(connection):
+            wrong = f"with {type(connection).__name__}, layers whose outputs start at 0 would never learn"
+            raise ConfigError.of("", "model.zero_outputs", wrong, "false, or another connection or initial")
         steps = sublayers(
             kinds[index * span : (index + 1) * span], channels, connection.branch, design, recipe
         )

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from resexp.connections.core import Plain
+from resexp.connections.core import Skip
 from resexp.connections.history import SkipInput
 from resexp.errors import ConfigError
 from resexp.models.attention import Attention, Projection
-from resexp.models.base import Network
-from resexp.models.parts import LEAK
+from resexp.models.base import Block, Network
+from resexp.models.parts import LEAK, keeps_zero
 from resexp.models.reparam import DiracConv, RepConv
 from resexp.random import keyed_generator
 
@@ -154,9 +154,11 @@ def refuse_start(network: Network, scheme: str) -> None:
     if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
         wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
         raise ConfigError.of("", "model.init", wrong, "gpt2, bert, default, xavier or he")
-    if scheme == "fixup" and any(map(_ends_in_zeros, network.blocks)):
-        wrong = "fixup starts a branch's last layer at 0, and blocks without a shortcut would pass on only 0"
-        raise ConfigError.of("", "model.init", wrong, "give he, or a connection with a shortcut")
+    if scheme == "fixup" and (stuck := next(filter(_stays_zero, network.in_order()), None)):
+        wrong = (
+            f"with {type(stuck.connection).__name__}, a branch whose last layer starts at 0 would never learn"
+        )
+        raise ConfigError.of("", "model.init", wrong, "give he, or another connection or initial")
     inside = any(isinstance(m, DiracConv | RepConv) for m in network.modules())
     if scheme in ("looks_linear", "fixup", "gpt2") and inside:
         wrong = f"{scheme} sets what a layer computes by its weights, but these layers have shortcuts inside"
@@ -169,16 +171,18 @@ def refuse_start(network: Network, scheme: str) -> None:
                 raise ConfigError.of("", "model.init", wrong, "choose an even width")
 
 
-def _ends_in_zeros(block: nn.Module) -> bool:
-    """Whether `fixup` would make the block's output 0 for every image. No gradient passes such a block."""
-    connection = block.get_submodule("connection")
-    lone = isinstance(connection, Plain) or (isinstance(connection, SkipInput) and connection.last)
-    return lone and len(_layers_of(block)) > 1
+def _stays_zero(block: Block) -> bool:
+    """Whether the branch would never learn if its last layer and the head started at 0, as with `fixup`.
+
+    Channels that are appended to the state reach nothing but later branches and the head.
+    """
+    appends = isinstance(block.connection, Skip | SkipInput)
+    return (appends or keeps_zero(block.connection)) and len(_layers_of(block)) > 1
 
 
-def _layers_of(block: nn.Module) -> list[nn.Conv2d | nn.Linear]:
+def _layers_of(block: Block) -> list[nn.Conv2d | nn.Linear]:
     """The layers of a block's branch, in their order."""
-    return [m for m in block.get_submodule("branch").children() if isinstance(m, nn.Conv2d | nn.Linear)]
+    return [m for m in block.branch.children() if isinstance(m, nn.Conv2d | nn.Linear)]
 
 
 def _mirrored(network: Network) -> Iterator[tuple[str, nn.Conv2d | nn.Linear, int, int]]:
@@ -223,7 +227,7 @@ def shrink_branches(network: Network) -> None:
     """
     *_, (_, head) = network.weight_layers()
     head.weight.zero_()
-    for block in network.blocks:
+    for block in network.in_order():
         *others, last = _layers_of(block)
         if others:
             last.weight.zero_()

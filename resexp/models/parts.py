@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from resexp.connections.base import Connection, ShortcutConnection, Site
-from resexp.connections.core import Plain
+from resexp.connections.core import Plain, Scaled
+from resexp.connections.scaling import LayerScale
 from resexp.errors import ConfigError
 from resexp.models.base import Block, Design
 from resexp.models.shortcut import ShortcutFactory
@@ -181,6 +182,15 @@ def splits_late(connection: Connection, index: int) -> bool:
         raise ConfigError.of("", "model.connection", wrong, right)
     shortcut = connection.shortcut
     return index == 0 or (isinstance(shortcut, nn.Module) and any(True for _ in shortcut.parameters()))
+
+
+def keeps_zero(connection: Connection) -> bool:
+    """Whether a branch whose last layer starts at 0 would never learn: either nothing else passes the block,
+    or the branch's factor starts at 0, too, so that neither of the two gets a gradient.
+    """
+    return isinstance(connection, Plain) or (
+        isinstance(connection, Scaled | LayerScale) and connection.initial == 0
+    )
 
 
 def stack(

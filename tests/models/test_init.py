@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from resexp.connections.base import Connection
-from resexp.connections.core import Plain, Residual
+from resexp.connections.base import Connection, Site
+from resexp.connections.core import Plain, Residual, Scaled, Skip
 from resexp.connections.history import SkipInput
-from resexp.connections.scaling import Fixup
+from resexp.connections.scaling import Fixup, LayerScale
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network
 from resexp.models.init import SCHEMES, initialise
@@ -101,11 +103,11 @@ def test_fixup_starts_as_the_shortcut_with_shrunk_branches() -> None:
     torch.testing.assert_close(fixup.blocks[0](h.clone()), torch.relu(h))
 
 
-@pytest.mark.parametrize("connection", [Plain, SkipInput])
-def test_fixup_is_for_blocks_with_shortcuts(connection: type[Connection]) -> None:
-    """Without one the head got 0 for every image, and of all gradients only that of its bias was not 0."""
+@pytest.mark.parametrize("connection", [Plain, Skip, SkipInput, Scaled, partial(LayerScale, initial=0.0)])
+def test_fixup_is_refused_where_no_branch_would_ever_learn(connection: Callable[[Site], Connection]) -> None:
+    """In plain nets, of all gradients only that of the head's bias was not 0."""
     design = Design(6, (3, 4, 4), 10, connection, norm="none")
-    with pytest.raises(ConfigError, match=r"model.init: fixup starts a branch's last .*; give he"):
+    with pytest.raises(ConfigError, match=r"model.init: with \w+, a branch whose last .*; give he"):
         initialise(Mlp().build(design), "fixup", 0)
 
 

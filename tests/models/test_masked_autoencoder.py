@@ -10,7 +10,7 @@ import torch
 from kinds import KINDS, stir, undropped
 from torch import Tensor
 
-from resexp.connections.core import Plain, Residual
+from resexp.connections.core import Plain, Residual, Scaled
 from resexp.connections.scaling import Decayed
 from resexp.errors import ConfigError
 from resexp.models.base import Design
@@ -103,11 +103,12 @@ def test_layers_of_branches_that_begin_at_0_learn(span: int) -> None:
     assert all(layer.weight.grad.any() for layer in layers)
 
 
-@pytest.mark.parametrize(("connection", "span"), [(Plain, 1), (Residual, 0)])
-def test_zero_outputs_need_shortcuts(connection: Any, span: int) -> None:
-    """Without them every state behind the first block is 0, for every image and for ever."""
-    with pytest.raises(ConfigError, match=r"model.zero_outputs: plain blocks pass on nothing .*; false"):
+@pytest.mark.parametrize(("connection", "span"), [(Plain, 1), (Residual, 0), (Scaled, 1)])
+def test_zero_outputs_that_would_never_change_are_refused(connection: Any, span: int) -> None:
+    """In plain blocks the next branch gets only 0. A factor of 0 and an output of 0 have no gradients."""
+    with pytest.raises(ConfigError, match=r"model.zero_outputs: with (Plain|Scaled), layers .*; false"):
         build(connection, zero_outputs=True, span=span)
+    build(partial(Scaled, initial=0.1), zero_outputs=True)
 
 
 @pytest.mark.parametrize(
