@@ -71,18 +71,21 @@ def test_the_example_of_a_configuration_is_one(tmp_path: Path) -> None:
 
 
 def test_the_example_of_a_connection_is_found_and_planned(tmp_path: Path) -> None:
-    (code,) = blocks("docs/tutorials/researcher.md", "python")
-    file = tmp_path / "my_connection.py"
-    file.write_text(code)
-    assert [part.kind for plugin in read_plugins([file]) for part in plugin_parts(plugin)] == ["damped"]
-    experiment = load("depth_sweep", ["model.connection=residual,damped"], plugins=[file])
-    assert {point.settings.model.connection.kind for point in experiment.points} == {"residual", "damped"}
+    files = [tmp_path / "my_connection.py", tmp_path / "my_history.py"]
+    for file, code in zip(files, blocks("docs/tutorials/researcher.md", "python"), strict=True):
+        file.write_text(code)
+    kinds = [part.kind for plugin in read_plugins(files) for part in plugin_parts(plugin)]
+    assert kinds == ["damped", "every_state"]
+    chosen = ["model.connection=residual,damped,every_state", "model.depth=8,20", "seed=0"]
+    experiment = load("depth_sweep", chosen, plugins=files)
+    planned = [trial.name for trial in api.trials(experiment, "cpu") if "every" in trial.name]
+    assert planned == ["every-state_d8_s0", "every-state_d20_s0"]
 
 
 def plugin_parts(plugin: Any) -> list[Any]:
     from resexp.catalog.scan import parts
 
-    return [part for part in parts("connection", (plugin,)).values() if part.kind == "damped"]
+    return [part for part in parts("connection", (plugin,)).values() if part.plugin]
 
 
 def test_the_examples_of_a_probe_a_table_and_a_figure_are_in_a_report(tmp_path: Path) -> None:
