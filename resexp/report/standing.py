@@ -47,19 +47,24 @@ def _registered(records: Records) -> Sentence:
 
 def _looks(records: Records) -> Sentence:
     level = words.fixed(100 * statistics.level_of(records), 1)
-    rule = (
-        f"Intervals and tests are at {level}\u00a0%, so that all looks together decide one question wrongly "
-        "in about 5\u00a0% of cases at most."
-    )
+    unplanned = statistics.unplanned(records)
+    rule = f"Intervals and tests are at {level}\u00a0%, "
+    if unplanned:
+        rule += (
+            "a level at which all these reports together would decide one question wrongly in about "
+            "5\u00a0% of cases at most. Earlier reports may have been at lower levels, so whoever stopped at "
+            "the first that decided a question errs more often."
+        )
+    else:
+        rule += "so that all looks together decide one question wrongly in about 5\u00a0% of cases at most."
     if records.look:
         seeds, planned = records.look["seeds"], records.look["planned"]
         number = planned.index(seeds) + 1
         others = words.joined([str(n) for n in planned])
         text = f"Look {number} of {len(planned)}, with {seeds} seeds; looks are planned at {others} seeds. "
-        if unplanned := [str(n) for n in dict.fromkeys(statistics.unplanned(records))]:
-            text += (
-                f"There were reports with {words.joined(unplanned)} seeds before, which were not planned. "
-            )
+        if unplanned:
+            before = words.joined([str(n) for n in dict.fromkeys(unplanned)])
+            text += f"There were reports with {before} seeds before, which were not planned. "
         return Sentence(f"Look {number}", "planned looks", Tone.OPEN, f"{text}{rule}")
     before = words.joined([str(n) for n in dict.fromkeys(records.seeds_before)])
     text = f"The seeds were changed after reports with {before} of them, which was not planned. "

@@ -91,6 +91,7 @@ def test_a_look_halfway_counts_if_the_plan_is_then_cut_short(experiment: Experim
     assert records.seeds_before == (3, 4)
     assert statistics.level_of(records) == pytest.approx(1 - 0.05 / 3)
     assert "The seeds were changed after reports with 3 and 4 of them" in opening(tmp_path)
+    assert "Earlier reports may have been at lower levels" in opening(tmp_path)
     trained(with_seeds(experiment, 6), tmp_path, noisy(0.02))
     assert api.results("x", tmp_path).seeds_before == ()
 
