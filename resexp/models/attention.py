@@ -70,6 +70,8 @@ class Attention(nn.Module):
     output.
     """
 
+    attend = staticmethod(functional.scaled_dot_product_attention)
+
     def __init__(
         self, inputs: int, outputs: int, recipe: Recipe, gain: float = 1.0, last_gain: float = 1.0
     ) -> None:
@@ -85,7 +87,7 @@ class Attention(nn.Module):
         qkv_3BNTD = self.qkv(x_BTC).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         rate = self.dropout if self.training else 0.0
         q, k, v = qkv_3BNTD.unbind(0)
-        y_BNTD = functional.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=self.causal)
+        y_BNTD = self.attend(q, k, v, dropout_p=rate, is_causal=self.causal)
         mixed_BTC: Tensor = self.out(y_BNTD.transpose(1, 2).flatten(2))
         return mixed_BTC
 

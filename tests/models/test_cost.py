@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -25,6 +25,7 @@ from resexp.models.unet import Unet
 from resexp.models.vit import Vit
 
 CIFAR = (3, 32, 32)
+Device = Literal["meta", "cpu"]
 
 
 def on_meta(trunk: Trunk, depth: int, connection: object, shape: tuple[int, int, int] = CIFAR) -> Network:
@@ -142,7 +143,7 @@ def test_activation_bytes_of_a_net_small_enough_to_count_by_hand() -> None:
     assert measure_cost(net, Purpose((1, 2, 2), 1)).activation_bytes == 4 * (4 + 6 * 8)
 
 
-def by_difference(network: Network, shape: tuple[int, int, int]) -> tuple[int, int]:
+def by_difference(network: Network, shape: tuple[int, int, int], device: Device = "meta") -> tuple[int, int]:
     """MACs and kept bytes an image, with the real norms: what a third image adds to two."""
     flops, kept = [], []
     for batch in (2, 3):
@@ -153,7 +154,7 @@ def by_difference(network: Network, shape: tuple[int, int, int]) -> tuple[int, i
             return tensor
 
         with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda tensor: tensor):
-            network(torch.empty(batch, *shape, device="meta"))
+            network(torch.zeros(batch, *shape, device=device))
         flops.append(counter.get_total_flops())
         kept.append(sum(storage.nbytes() for storage in storages.values()))
     return (flops[1] - flops[0]) // 2, kept[1] - kept[0]
@@ -168,6 +169,24 @@ def test_cost_is_what_one_more_image_adds(connection: type[Connection], order: s
     expected = by_difference(net, (3, 8, 8))
     cost = measure_cost(net, Purpose((3, 8, 8), 5))
     assert (cost.macs, cost.activation_bytes) == expected
+
+
+def vision_transformer(dropout: float, device: Device) -> Network:
+    with torch.device(device):
+        return Vit(width=32, patch=2, dropout=dropout).build(Design(2, CIFAR, 10, Residual, "pre", "layer"))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_attention_keeps_its_matrix_of_weights_only_if_it_drops_some(dropout: float) -> None:
+    cost = measure_cost(vision_transformer(dropout, "meta"), Purpose(CIFAR, 10))
+    _, kept = by_difference(vision_transformer(dropout, "cpu"), CIFAR, "cpu")
+    assert cost.activation_bytes == pytest.approx(kept, rel=0.02)
+
+
+def test_attention_has_the_same_macs_however_it_is_computed() -> None:
+    network = vision_transformer(0.0, "meta")
+    unfused, _ = by_difference(network, CIFAR)
+    assert measure_cost(network, Purpose(CIFAR, 10)).macs == unfused
 
 
 @pytest.mark.parametrize(
