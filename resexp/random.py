@@ -5,7 +5,9 @@ saved.
 from __future__ import annotations
 
 import hashlib
+import random
 
+import numpy as np
 import torch
 
 
@@ -22,3 +24,10 @@ def key_of(*key: object) -> int:
 def keyed_generator(*key: object) -> torch.Generator:
     """A generator that depends only on the key. It is on the CPU, so every device gets the same draws."""
     return torch.Generator().manual_seed(key_of(*key))
+
+
+def seed_generators(key: int) -> None:
+    """Seed the generators of PyTorch, NumPy and Python from which a connection in a forward pass may draw."""
+    torch.manual_seed(key)
+    np.random.seed(key % 2**32)
+    random.seed(key)

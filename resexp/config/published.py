@@ -58,6 +58,10 @@ class ProbeMetric(NamedTuple):
     reduce: Reduce
 
 
+MORE_IS_BETTER = ("_iou", "_dice", "_return", "_precision", "_recall")
+"""How the names of metrics end of which more is better."""
+
+
 class CurveMetric(NamedTuple):
     """A value on a training curve where `measure` reaches `target`. A `target` of None means `shared`."""
 
@@ -189,6 +193,9 @@ class Claim(Frozen):
             raise refusal("compares trials with themselves", "let lower and higher differ")
         if self.states == "lower" and self.within:
             raise refusal("has a margin, but the relation lower needs none", "leave out within or relation")
+        if self.states == "no_worse" and self.metric.endswith(MORE_IS_BETTER):
+            what = f"says that lower is no worse, and of {self.metric} more is better"
+            raise refusal(what, "give an error or a loss as the metric, or the relation equivalent")
         if self.states != "lower" and self.margin is None:
             raise refusal(f"has no margin, and {self.metric} has no default", "give the margin as within")
         if self.published:

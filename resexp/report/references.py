@@ -221,10 +221,16 @@ def change(row: Mapping[str, Any], key: str) -> str:
 
 
 def interval(row: Mapping[str, Any]) -> str:
-    """The interval of a row's difference in its metric, `low` to `high`; a dash if there is none."""
+    """The interval of a row's difference in its metric, `low` to `high`; a dash if there is none. In points,
+    no end is shown as 0 if it only comes near and the interval excludes 0.
+    """
+    ends = row["low"], row["high"]
     if row["low"] is None:
         return words.DASH
-    low, high = (amount(row["metric"], row[end]) for end in ("low", "high"))
+    if _of_error(row["metric"]):
+        low, high = (words.fixed(100 * end, words.decimals(*ends, 2)) for end in ends)
+    else:
+        low, high = (amount(row["metric"], end) for end in ends)
     return f"[{low}, {high}]"
 
 

@@ -15,7 +15,7 @@ from resexp.errors import out_of_memory, words
 from resexp.machine.precision import widest
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import drops_blocks
-from resexp.random import key_of
+from resexp.random import key_of, seed_generators
 from resexp.text import clean
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def measured(
     own = {each.name: each.words() for each in config.info.quantities} if config.info.plugin else {}
     probe: Probe = config.build()
     with torch.random.fork_rng([] if place.type == "cpu" else [place], device_type=place.type):
-        torch.manual_seed(0)
+        seed_generators(0)
         snapshot = take_snapshot(run, config.batch_size, place, config.of, alive)
         if probe.of_a_step and drops_blocks(snapshot.network):
             # With 0, the same blocks would be dropped in all trials at all times.
-            torch.manual_seed(key_of(run.settings.seed, run.step, "step"))
+            seed_generators(key_of(run.settings.seed, run.step, "step"))
         for reading in _readings(probe, snapshot):
             quantity = {"quantity": own[reading.name]} if reading.name in own else {}
             yield {"probe": config.name, "step": run.step, "at": at, **asdict(reading), **quantity}

@@ -15,7 +15,7 @@ from resexp.data.draws import permutation
 from resexp.errors import Diverged
 from resexp.machine.precision import widest
 from resexp.models.build import started_network
-from resexp.random import key_of
+from resexp.random import key_of, seed_generators
 from resexp.tasks.base import Task
 from resexp.training.evaluation import evaluations, number
 from resexp.training.optimizers import Optimizer
@@ -111,7 +111,7 @@ class Run:
     def forward_pass(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """This step's loss, a scalar that autograd can differentiate, and the output (B, classes, ...)."""
         # Random draws depend on the seed and the step alone, so that resuming need not restore a generator.
-        torch.manual_seed(self._draws_key())
+        seed_generators(self._draws_key())
         self.forward.train()
         with self.autocast():
             output = self.forward(inputs)

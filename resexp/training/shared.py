@@ -10,7 +10,7 @@ from torch import Tensor
 
 from resexp.errors import DataError, Diverged, TrialError
 from resexp.machine.memory import peak_memory
-from resexp.random import key_of
+from resexp.random import key_of, seed_generators
 from resexp.tasks.base import Task
 from resexp.training.run import Run
 from resexp.training.whole_batch_norm import acting, normalise_whole_batches
@@ -50,7 +50,7 @@ class SharedRun(Run):
             mistakes = self.task.mistakes(output.detach(), target)
             parts = [loss.detach() * units, mistakes, torch.tensor(units)]
             loss_sum, mistakes, whole = self._add_up(torch.stack([part.double() for part in parts]))
-            torch.manual_seed(key_of(self.settings.seed, self.step, "update"))
+            seed_generators(key_of(self.settings.seed, self.step, "update"))
             self.update()
             self.count(loss_sum / whole, mistakes, int(whole))
 

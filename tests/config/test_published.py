@@ -58,6 +58,7 @@ GOOD: dict[str, Any] = {
         ({"metric": "steps_to@train_error:0.1", "published": (0, 100)}, "0 or fewer steps"),
         ({"relation": "lower", "within": 0.1}, "the relation lower needs none"),
         ({"relation": "no_worse", "metric": "params"}, "params has no default"),
+        ({"relation": "no_worse", "metric": "test_iou"}, "of test_iou more is better"),
         ({"relation": "no_worse", "published": (0.2, 0.1)}, "is not what its published numbers say"),
         (
             {"relation": "no_worse", "metric": "steps_to@train_error:0.1", "published": (120, 100)},

@@ -51,3 +51,16 @@ def test_a_second_number_for_the_same_trials_does_not_narrow_the_tolerance() -> 
     assert references.tolerance(paper, paper.references[0]) == pytest.approx(0.05)
     alone = Published.from_json({"references": [number(0.2), number(0.21)]})
     assert references.tolerance(alone, alone.references[0]) == references.DEFAULT_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (0.00003, 0.005, "[0.003, 0.500]"),
+        (-0.00003, 0.005, "[0.00, 0.50]"),
+        (0.001, 0.005, "[0.10, 0.50]"),
+    ],
+)
+def test_no_end_of_an_interval_that_excludes_0_is_shown_as_0(low: float, high: float, shown: str) -> None:
+    row = {"metric": "test_error", "low": low, "high": high}
+    assert references.interval(row) == shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from resexp import store
 from resexp.catalog.plugins import read_plugin
 from resexp.config.parse import parse_settings
 from resexp.config.settings import Settings
+from resexp.connections.core import Residual
 from resexp.data import cache
 from resexp.data.opening import open_data
 from resexp.machine.arithmetic import may_continue
@@ -149,6 +151,22 @@ def test_resuming_gives_the_weights_and_rows_of_an_uninterrupted_run(
     assert rows(straight_folder.parents[1]) == expected[1]
     trial = read(straight_folder.parents[1]).trials.iloc[0]
     assert (trial["status"], trial["steps"], trial["epochs"]) == ("done", 9, 3)
+
+
+def test_a_connection_that_draws_from_numpy_and_python_goes_on_as_if_uninterrupted(
+    tmp_path: Path, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noisy(self: Residual, h: torch.Tensor, f: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        return self.shortcut(h) + np.random.uniform(0.5, 1.0) * f(h) * random.uniform(0.5, 1.0)
+
+    monkeypatch.setattr(Residual, "forward", noisy)
+    train(straight := attempts(settings_with()))
+    expected = weights(folder := straight._folder.path), rows(folder.parents[1])
+    start_over(folder)
+    train(StopAt(attempts(), 4, dies=False))  # type: ignore[arg-type]
+    train(attempts())
+    assert same(weights(folder), expected[0])
+    assert rows(folder.parents[1]) == expected[1]
 
 
 def test_an_environment_names_the_processor_and_what_limits_its_instructions(

@@ -51,11 +51,11 @@ BEST = (
     "verdict on degradation."
 )
 STEPS = (
-    " For steps to a target, the ratio higher / lower is shown, with Welch's interval of the difference of "
+    " For steps to a target, the ratio higher / lower is shown, with Student's interval of the difference of "
     "the logarithms. The steps of a run are those made at its first evaluation at or below the target, and "
-    "the interval is no narrower than the distance between two evaluations allows. If some runs never "
-    "reach the target, there is no ratio. With at least four runs per side, all of one setting, the verdict "
-    "then rests on the rank test of Wilcoxon, Mann and Whitney, in which those runs come last (Gehan 1965). "
+    "the interval is no narrower than the distance between two evaluations allows. If some runs never reach "
+    "the target, there is no ratio. With at least four runs per side, all of one setting, the verdict then "
+    "rests on the rank test of Wilcoxon, Mann and Whitney, in which those runs come last (Gehan 1965). "
     "Otherwise it rests on how many runs reach the target on each side (by the same exact test)."
 )
 GAPS = (

@@ -17,9 +17,9 @@ ORDER = 61
 CAPTION = (
     "Pairs of published values of one source and metric whose networks differ in one setting, and the same "
     "difference measured here, over at least n seeds per side. The verdict is undecided if the 95 % interval "
-    "of the difference by Student's t (Welch's) includes 0. Fewer than three seeds decide nothing. If "
-    "networks diverged, the verdict rests on how many diverged on each side (Barnard's exact test). A pair "
-    "is not comparable if one of the two was not measured. Only the direction is compared, because the "
+    "of the difference by Student's t (unequal variances) includes 0. Fewer than three seeds decide nothing. "
+    "If networks diverged, the verdict rests on how many diverged on each side (Barnard's exact test). A "
+    "pair is not comparable if one of the two was not measured. Only the direction is compared, because the "
     "protocols may differ. The pairs are not corrected for their number."
 )
 

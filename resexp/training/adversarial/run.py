@@ -21,7 +21,7 @@ from resexp.models.base import Network
 from resexp.models.build import started_network
 from resexp.models.spectral import divide_by_spectral_norm
 from resexp.probes.states import settled
-from resexp.random import key_of, keyed_generator
+from resexp.random import key_of, keyed_generator, seed_generators
 from resexp.tasks.base import AdversarialTask
 from resexp.training.adversarial.average import averaged
 from resexp.training.adversarial.pictures import SHOWN, due, picture
@@ -71,7 +71,7 @@ class AdversarialRun(Run):
     def train_step(self) -> None:
         """Update the discriminator, then the generator once. Raises Diverged if a loss is not finite."""
         with self._clock():
-            torch.manual_seed(self._draws_key())  # for connections that draw
+            seed_generators(self._draws_key())  # for connections that draw
             self.network.train()
             self.discriminator.train()
             losses = [self.judge(number) for number in range(self.game.discriminator_steps)]
