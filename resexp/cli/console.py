@@ -126,7 +126,8 @@ class Printed:
         ):
             if given and self.format not in formats:
                 wrong = f"does not go with --format {self.format}, which always prints the whole report"
-                raise ConfigError.of(option, "", wrong, f"give --format {' or '.join(formats)}")
+                right = " or ".join(", ".join(formats).rsplit(", ", 1))
+                raise ConfigError.of(option, "", wrong, f"give --format {right}")
         tables = [table.key for table in built.tables]
         known = [*terminal.parts_of(built)] if self.format == "terminal" else tables
         if self.section and self.section not in known:

@@ -141,8 +141,7 @@ class ModelConfig(PartConfig):
     init_noise: Fraction = Field(0.1, description="`init: dirac` adds the weights of `init: he` times this")
     match: Literal["none", "params", "macs"] = Field(
         "none",
-        description="choose the width, or the growth of a connection that has one, so that this cost is "
-        "nearest to the plain net's at this depth",
+        description="choose the width (or the growth) so that this cost is nearest to the plain net's",
     )
 
 

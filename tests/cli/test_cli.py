@@ -306,7 +306,7 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(here: Here) -> None
         (
             ["report", "smoke", "--section", "setup", "--format", "json"],
             2,
-            "give terminal, markdown or latex",
+            "give --format terminal, markdown or latex",
         ),
         (["report", "smoke", "--section", "setup", "--format", "latex"], 2, "there is no table 'setup'"),
         (
