@@ -41,8 +41,9 @@ its interval, and n, the number of seeds of the side that has fewer. The word in
 published number was checked: in the paper's text, in a secondary source, or nowhere (memory).
 
 The intervals are Student's (unequal variances, unpaired seeds). For a claim that is *paired by seed*,
-the interval is that of the differences within seeds. If networks diverged, the difference has no size,
-and its direction rests on how many diverged on each side. Within each report, the comparisons are
+the interval is that of the differences within seeds. If seeds were changed after an earlier report,
+intervals are at a higher level, and the report says so. If networks diverged, the difference has no
+size, and its direction rests on how many diverged on each side. Within each report, the comparisons are
 corrected for their number; one that is significant only without this correction is marked *only before
 correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say
 how many directions agree and disagree after the correction of Benjamini and Hochberg (1995). A claim
