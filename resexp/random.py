@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -31,3 +33,18 @@ def seed_generators(key: int) -> None:
     torch.manual_seed(key)
     np.random.seed(key % 2**32)
     random.seed(key)
+
+
+@contextmanager
+def kept_generators(device: torch.device | None = None) -> Iterator[None]:
+    """Restore the states of these generators, and of that of a device other than the CPU, after the `with`
+    block. In a notebook they are the user's.
+    """
+    own = [] if device is None or device.type == "cpu" else [device]
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(own, device_type=device.type if device else "cpu"):
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)

@@ -16,7 +16,7 @@ from resexp.models.later import refuse_later
 from resexp.models.own_start import Writes, refuse_own_start
 from resexp.models.shapes import check_states
 from resexp.plan.trial import Cost
-from resexp.random import key_of
+from resexp.random import kept_generators, key_of, seed_generators
 
 if TYPE_CHECKING:
     from resexp.config.settings import ModelConfig
@@ -63,8 +63,8 @@ def build_network(
 
 def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
     """The network of a configuration, with the initial weights that `seed` draws. Raises ConfigError."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key_of(seed, "constructors"))  # for what a plugin's constructor draws
+    with kept_generators():
+        seed_generators(key_of(seed, "constructors"))  # for what a plugin's constructor draws
         network = build_network(model, purpose)
     initialise(network, model.init, seed, activation=model.activation, noise=model.init_noise)
     return network

@@ -13,6 +13,7 @@ from torch import Tensor
 from resexp.connections.base import Connection, Site
 from resexp.errors import ConfigError
 from resexp.models.base import h_of
+from resexp.random import kept_generators, seed_generators
 
 BLOCKS = 3
 """How many blocks are tried, from the first. A connection with a memory needs more than one."""
@@ -28,8 +29,8 @@ def refuse_later(
     It is tried in the first blocks of a network with these `sites`, in eval mode, on random states of so many
     `tokens`, with branches that keep positions apart. The error names the file and line `where`.
     """
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+    with kept_generators(), torch.no_grad():
+        seed_generators(0)
         connections = [connect(site).eval() for site in sites[:BLOCKS]]
         for parameter in (p for connection in connections for p in connection.parameters()):
             parameter.add_(torch.randn_like(parameter), alpha=STIR)

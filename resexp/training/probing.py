@@ -15,7 +15,7 @@ from resexp.errors import out_of_memory, words
 from resexp.machine.precision import widest
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import drops_blocks
-from resexp.random import key_of, seed_generators
+from resexp.random import kept_generators, key_of, seed_generators
 from resexp.text import clean
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def measured(
     place = run.device if widest(run.device) == torch.float64 else torch.device("cpu")
     own = {each.name: each.words() for each in config.info.quantities} if config.info.plugin else {}
     probe: Probe = config.build()
-    with torch.random.fork_rng([] if place.type == "cpu" else [place], device_type=place.type):
+    with kept_generators(place):
         seed_generators(0)
         snapshot = take_snapshot(run, config.batch_size, place, config.of, alive)
         if probe.of_a_step and drops_blocks(snapshot.network):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +16,9 @@ from resexp.models.base import Purpose
 from resexp.models.build import network_cost, started_network
 
 OWN = '''\
+import random
+
+import numpy as np
 import torch
 from torch import nn
 
@@ -27,7 +32,7 @@ class Own(ShortcutConnection):
         super().__init__(site, **shortcut)
         self.m = nn.Conv2d(site.width, site.width, 1)
         self.mixed = site.mix(site.width, site.width)
-        self.a = nn.Parameter(torch.randn(()))
+        self.a = nn.Parameter(torch.randn(()) + random.random() + np.random.rand())
         START
 
     def forward(self, h, f):
@@ -54,6 +59,9 @@ def test_what_a_constructor_draws_depends_on_the_seed_alone(tmp_path: Path) -> N
 
     assert drawn(0) == drawn(0)
     assert not set(drawn(0)) & set(drawn(1))
+    states = random.getstate(), np.random.get_state()[2], torch.get_rng_state().tolist()
+    started_network(model, PURPOSE, 0)
+    assert states == (random.getstate(), np.random.get_state()[2], torch.get_rng_state().tolist())
 
 
 @pytest.mark.parametrize(
@@ -68,7 +76,7 @@ def test_what_a_constructor_draws_depends_on_the_seed_alone(tmp_path: Path) -> N
     ],
 )
 def test_first_values_that_would_be_drawn_anew_are_refused(tmp_path: Path, start: str, tensor: str) -> None:
-    told = rf"own\.py:7: Own\.__init__: sets the first values of m\.{tensor}, and model\.init draws"
+    told = rf"own\.py:10: Own\.__init__: sets the first values of m\.{tensor}, and model\.init draws"
     with pytest.raises(ConfigError, match=told):
         network_cost(model_of(tmp_path, start), PURPOSE)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,12 +38,15 @@ def test_a_probe_measures_and_leaves_no_trace(
     run = Run(settings, open_data(settings.data, place), place)
     run.train_step()
     before, draws = copy.deepcopy(run.state()), torch.get_rng_state()
+    own = random.getstate(), np.random.get_state()[1:3]
     rows = list(measured(run, models("probe")[kind].model_validate({"kind": kind, "batch_size": 16}), 0.5))  # type: ignore[arg-type]
     assert rows
     assert all(math.isfinite(row["value"]) for row in rows)
     assert len({(row["name"], row["index"]) for row in rows}) == len(rows)
     assert {(row["probe"], row["step"], row["at"]) for row in rows} == {(kind, 1, 0.5)}
     assert torch.equal(torch.get_rng_state(), draws)
+    assert own[0] == random.getstate()
+    assert str(own[1]) == str(np.random.get_state()[1:3])
     after = run.state()
     for name, value in before["network"].items():
         assert torch.equal(after["network"][name], value)
