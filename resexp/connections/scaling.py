@@ -53,9 +53,9 @@ class Decayed(ShortcutConnection):
 
     Decayed identity shortcuts: Zhang et al. 2024 (arXiv:2404.10947). a is a constant that falls linearly
     from 1 in the first block (l = 0) to `a_min` in the last of L blocks. If `a_min` is 1, this is residual.
-    Every `share` consecutive blocks have the same a, and count as one block in l and L. In a transformer,
-    attention and MLP are blocks of their own. With `share: 1` each has its own a, as in the authors' code.
-    With `share: 2` the attention and the MLP of a layer have the same a.
+    Every `share` consecutive blocks have the same a, and count as one block in l and L. If L is 1, a is 1. In
+    a transformer, attention and MLP are blocks of their own. With `share: 1` each has its own a, as in the
+    authors' code. With `share: 2` the attention and the MLP of a layer have the same a.
     """
 
     def __init__(

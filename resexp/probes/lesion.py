@@ -32,7 +32,8 @@ class Lesion(Probe):
     and the value is the mean of `draws` choices. The blocks of a pair have inputs and parameters of the same
     shapes, and neither is a transition.
 
-    A block that changes the shape and has no shortcut cannot be removed and has no reading.
+    A block that changes the shape and has no shortcut cannot be removed and has no reading. A count k has no
+    reading either if fewer than k blocks can be removed, or be swapped.
     """
 
     network = Chain

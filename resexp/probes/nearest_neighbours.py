@@ -19,7 +19,8 @@ class NearestNeighbours(Probe):
 
     Features are the state's means over positions. The nearest images have the largest cosine c, and each has
     c + 1 votes (Wu et al. 2018, arXiv:1805.01978, use another weight). The first half of the probe batch
-    votes on the second half. Batch norms use the statistics of the probe batch.
+    votes on the second half, and all of it votes if it has fewer than `k` images. Batch norms use the
+    statistics of the probe batch.
     """
 
     network = Series
