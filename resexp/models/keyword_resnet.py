@@ -37,10 +37,10 @@ class KeywordResnet(Trunk):
     - res26: depth 26, `pool: [2, 2]`
 
     `pool` is the average pooling that follows the stem, over mels and frames. With `dilation`, the filters of
-    layer i, counted from 0, look at pixels that are 2^(i // 3) apart, so that it changes nothing below
-    depth 6. Batch norms learn no weights and biases, as in the authors' code. Therefore res8, res15 and res26 have the paper's 110, 238 and 438
-    thousand parameters for its 12 words. Unlike in the authors' code, the first layer after the stem is
-    normalised.
+    layer i, counted from 0, look at pixels that are 2^(i // 3) apart, so that it changes nothing below depth
+    6. Batch norms learn no weights and biases, as in the authors' code. Therefore res8, res15 and res26 have
+    the paper's 110, 238 and 438 thousand parameters for its 12 words. Unlike in the authors' code, the first
+    layer after the stem is normalised.
     """
 
     idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
