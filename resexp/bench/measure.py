@@ -158,7 +158,7 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
         known = scan.parts("model").items()
         networks = [kind for kind, part in known if scan.part_class(part).network is not None]
         wrong = f"{first.model.kind} has no network, so there are no steps to time"
-        raise ConfigError.of(str(experiment.path), "model.kind", wrong, f"one of {', '.join(networks)}")
+        raise ConfigError.of(str(experiment.path), "model.kind", wrong, f"give one of {', '.join(networks)}")
     if first.training.processes > 1:
         wrong = f"has {first.training.processes} processes, and a benchmark times the steps of one process"
         raise ConfigError.of(str(experiment.path), "training.processes", wrong, "give 1")

@@ -57,7 +57,7 @@ class Sound:
     def __post_init__(self) -> None:
         low, high = RATES
         if not low <= self.rate <= high:
-            raise DataError(f"data.rate: is {self.rate}; give {low:,} to {high:,} samples in a second")
+            raise DataError(f"data.rate: is {self.rate}; give {low:,} to {high:,} samples per second")
         if not self.window <= self.samples <= LONGEST:
             right = f"{self.window / self.rate:g} to {LONGEST / self.rate:g} seconds are possible"
             raise DataError(f"data.seconds: is {self.seconds:g}; at a rate of {self.rate:,}, {right}")

@@ -132,7 +132,7 @@ def _misnamed(sheet: Sheet, role: str, columns: Sequence[str]) -> Iterator[Probl
         if column not in sheet.columns:
             near = suggest(column, sheet.columns)
             right = clean(near) if near.startswith("did you") else _listed(sheet.columns)
-            yield Problem(sheet.origin, clean(where), "is no column of the table", right)
+            yield Problem(sheet.origin, clean(where), "is not a column of the table", right)
         other = role.replace("error", "accuracy") if "error" in role else role.replace("accuracy", "error")
         called = {"acc": "accuracy", "accuracy": "accuracy", "err": "error", "error": "error"}
         kinds = {called[word] for word in words_of(column) if word in called}

@@ -46,16 +46,16 @@ class Told:
         """Raise TableError if a value is impossible."""
         problems = []
         if self.unit not in (None, "percent", "share"):
-            wrong = f"{self.unit!r} is no unit"
+            wrong = f"{self.unit!r} is not a unit"
             problems.append(Problem(sheet.option("unit"), "", wrong, "say percent or share"))
         if self.chance is not None and not (_is_real(self.chance) and 0 < self.chance < 1):
             right = "give the share of examples that it gets wrong, such as 0.9 for ten equal classes"
-            wrong = f"{_shown(self.chance)} is no number between 0 and 1"
+            wrong = f"{_shown(self.chance)} is not a number between 0 and 1"
             problems.append(Problem(sheet.option("chance"), "", wrong, right))
         for option in ("train_examples", "test_examples"):
             count = getattr(self, option)
             if count is not None and not (_is_real(count) and count >= 1 and count % 1 == 0):
-                wrong = f"{_shown(count)} is no whole number above 0"
+                wrong = f"{_shown(count)} is not a whole number above 0"
                 problems.append(Problem(sheet.option(option), "", wrong, "give their number"))
         if problems:
             raise TableError(problems)

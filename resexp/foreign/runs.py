@@ -126,14 +126,14 @@ def _run(row_number: int, row: Row, columns: ColumnRoles, problems: list[Placed]
 def _layers(cell: Any) -> int:
     depth = whole(cell)
     if depth < 1:
-        raise NotANumberError(f"{depth} is no depth", "give the number of layers, from 1 on")
+        raise NotANumberError(f"{depth} is not a depth", "give the number of layers, from 1 on")
     return depth
 
 
 def _count(cell: Any) -> float:
     count = number(cell)
     if count <= 0:
-        raise NotANumberError(f"{count:g} is no count", "write a number above 0, or nothing")
+        raise NotANumberError(f"{count:g} is not a count", "write a number above 0, or nothing")
     return count
 
 
@@ -167,7 +167,7 @@ def _status(row: Row, column: str, wrong: Any) -> tuple[Status, str | None]:
     cell = row.cells.get(column)
     status = WORDS.get(str(cell).lower().replace("timed out", "timeout"))
     if status is None:
-        what = "is empty" if cell is None else f"{cell!r} is no known status"
+        what = "is empty" if cell is None else f"{cell!r} is not a known status"
         wrong(column, what, "say done, failed, diverged, running or pending")
         return Status.FAILED, None
     return status, None if status is Status.DONE else f"{column}: {clean(str(cell))}"

@@ -122,7 +122,7 @@ def _csv(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
             named = {name: _cell(cell) for name, cell in zip(header, cells, strict=True) if name}
             rows.append(Row(where, named))
     except csv.Error as problem:
-        wrong = Problem(f"{origin}:{reader.line_num}", "", f"is no CSV: {problem}", "mend its quotes")
+        wrong = Problem(f"{origin}:{reader.line_num}", "", f"is not valid CSV: {problem}", "mend its quotes")
         return [], [*problems, wrong]
     return rows, problems
 
@@ -158,7 +158,7 @@ def _jsonl(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
             value = json.loads(line, object_pairs_hook=_once)
             rows.append(Row(where, dict(_flat(value))))
         except (AttributeError, ValueError, RecursionError) as problem:
-            wrong = "is no JSON object"
+            wrong = "is not a JSON object"
             wrong += f": {problem}" if isinstance(problem, ValueError) else ""
             problems.append(
                 Problem(where, "", clean(wrong), "write one object per line, and one line for each run")

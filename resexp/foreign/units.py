@@ -104,7 +104,7 @@ def _out_of_range(sheet: Sheet, value: float, top: int) -> tuple[str, str]:
         return "is negative", "errors and accuracies are from 0 to 100 %"
     if value > top:
         right = "errors and accuracies are from 0 to 100 %"
-        return ("is above 1, so it is no share", _say(sheet)) if top == 1 else ("is above 100 %", right)
+        return ("is above 1, so it is not a share", _say(sheet)) if top == 1 else ("is above 100 %", right)
     return "", ""
 
 

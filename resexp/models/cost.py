@@ -90,7 +90,7 @@ def _refuse_few_values(norm: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor, 
     if isinstance(norm, nn.LayerNorm):
         if math.prod(norm.normalized_shape) == 1:
             wrong = "a layer norm of one channel makes 0 of it"
-            raise ConfigError.of("", "model.norm", wrong, "none, or a larger width")
+            raise ConfigError.of("", "model.norm", wrong, "give none, or a larger width")
         return
     _, channels, *sides = inputs[0].shape
     values = channels // norm.num_groups * math.prod(sides)
@@ -98,7 +98,7 @@ def _refuse_few_values(norm: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor, 
         result = "0 of it" if values == 1 else "1 and -1 of them"
         count = "one value" if values == 1 else "two values"
         wrong = f"each of {norm.num_groups} groups has {count} per example, and the norm makes {result}"
-        right = "layer or batch, a larger width, or larger images"
+        right = "give layer or batch, a larger width, or larger images"
         raise ConfigError.of("", "model.norm", wrong, right)
 
 
@@ -112,7 +112,7 @@ def _refuse_second_use(applied: set[nn.Module], norm: nn.Module, inputs: tuple[T
             "the network applies one batch norm several times in a pass, and in evaluation one mixture of "
             "statistics would stand for all of them"
         )
-        raise ConfigError.of("", "model.norm", wrong, "group, layer or none")
+        raise ConfigError.of("", "model.norm", wrong, "give group, layer or none")
     applied.add(norm)
 
 

@@ -124,7 +124,7 @@ def dense(
     first = blocks[0].connection
     if type(first).enter is not Connection.enter:
         wrong = f"{type(first).__name__} keeps a memory or several streams, which no transition can map"
-        raise ConfigError.of("", "model.connection", wrong, "skip, or another trunk")
+        raise ConfigError.of("", "model.connection", wrong, "choose skip, or another trunk")
     last = final_steps(design, layers.norm, inputs)
     return Chain(nn.Sequential(stem), blocks, pooled_head(inputs, design.classes, last))
 

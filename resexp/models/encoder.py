@@ -55,7 +55,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
     span = recipe.span or 1
     if len(kinds) % span:
         wrong = f"{span} does not divide the {len(kinds)} sub-layers of depth {design.depth}"
-        raise ConfigError.of("", "model.span", wrong, "a divisor, or 0 for no shortcuts")
+        raise ConfigError.of("", "model.span", wrong, "give a divisor, or 0 for no shortcuts")
     make = design.connection if recipe.span else Plain
     blocks: list[Block] = []
     channels = recipe.width
@@ -66,10 +66,11 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
         if recipe.causal and connection.mixes_positions:
             name = type(connection).__name__
             wrong = f"{name} looks at all tokens, and with this mask no token sees later ones"
-            raise ConfigError.of("", "model.connection", wrong, "mask: none, or another connection")
+            raise ConfigError.of("", "model.connection", wrong, "give mask: none, or another connection")
         if recipe.zero_outputs and keeps_zero(connection):
             wrong = f"with {type(connection).__name__}, layers whose outputs start at 0 would never learn"
-            raise ConfigError.of("", "model.zero_outputs", wrong, "false, or another connection or initial")
+            right = "give false, or another connection or initial"
+            raise ConfigError.of("", "model.zero_outputs", wrong, right)
         steps = sublayers(
             kinds[index * span : (index + 1) * span], channels, connection.branch, design, recipe
         )
@@ -161,15 +162,15 @@ def check_design(design: Design, recipe: Recipe) -> None:
     problems = []
     if design.order not in PLACEMENTS:
         wrong = f"{design.order} is not an order of transformers"
-        problems.append(Problem("", "model.order", wrong, f"one of {', '.join(PLACEMENTS)}"))
+        problems.append(Problem("", "model.order", wrong, f"give one of {', '.join(PLACEMENTS)}"))
     if design.norm not in ("layer", "none"):
         wrong = f"{design.norm} would mix tokens, and a transformer normalises each by itself"
-        problems.append(Problem("", "model.norm", wrong, "layer or none"))
+        problems.append(Problem("", "model.norm", wrong, "give layer or none"))
     if design.order == "deep_norm" and design.norm == "none":
         wrong = "deep_norm divides branches for the norm behind the sum, and without it the sum is another"
-        problems.append(Problem("", "model.norm", wrong, "layer, or another order"))
+        problems.append(Problem("", "model.norm", wrong, "give layer, or another order"))
     if recipe.heads > recipe.width:
         wrong = f"{recipe.heads} heads share {recipe.width} channels"
-        problems.append(Problem("", "model.heads", wrong, "at most as many heads as channels"))
+        problems.append(Problem("", "model.heads", wrong, "give at most as many heads as channels"))
     if problems:
         raise ConfigError(problems)

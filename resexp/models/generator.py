@@ -76,7 +76,7 @@ class Generator(Trunk):
             )
             if isinstance(block.connection, KEEP_SIZE):
                 wrong = f"{type(block.connection).__name__} keeps the size of earlier states, and these grow"
-                raise ConfigError.of("", "model.connection", wrong, "residual, skip or another")
+                raise ConfigError.of("", "model.connection", wrong, "choose residual, skip or another")
             blocks.append(block)
             channels = block.connection.out
         head = OrderedDict[str, nn.Module](final_steps(design, norm, channels))

@@ -41,7 +41,7 @@ def image_layers(design: Design, block: str) -> Layers:
     make = partial(conv, design)
     if block == "rep" and design.norm != "batch":
         wrong = f"rep layers hold batch norms, and norm is {design.norm}"
-        raise ConfigError.of("", "model.block", wrong, "norm: batch, or another block")
+        raise ConfigError.of("", "model.block", wrong, "give norm: batch, or another block")
 
     def basic(inputs: int, outputs: int, stride: int) -> nn.Sequential:
         layers = [
@@ -92,7 +92,7 @@ def refuse_lost_means(last: Sequence[tuple[str, nn.Module]]) -> None:
     norm = last[-1][1] if last else None
     if isinstance(norm, nn.GroupNorm) and norm.num_groups == norm.num_channels:
         wrong = f"in {norm.num_groups} groups of one channel, it makes each mean over pixels a constant"
-        raise ConfigError.of("", "model.norm", wrong, "layer or batch, or order: pre or post")
+        raise ConfigError.of("", "model.norm", wrong, "give layer or batch, or order: pre or post")
 
 
 def pooled_head(channels: int, classes: int, last: Sequence[tuple[str, nn.Module]]) -> nn.Sequential:

@@ -153,7 +153,7 @@ def refuse_start(network: Network, scheme: str) -> None:
     """
     if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
         wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
-        raise ConfigError.of("", "model.init", wrong, "gpt2, bert, default, xavier or he")
+        raise ConfigError.of("", "model.init", wrong, "give gpt2, bert, default, xavier or he")
     if scheme == "fixup" and (stuck := next(filter(_stays_zero, network.in_order()), None)):
         wrong = (
             f"with {type(stuck.connection).__name__}, a branch whose last layer starts at 0 would never learn"

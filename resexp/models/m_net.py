@@ -67,7 +67,7 @@ class M_Net(Trunk):
             raise wrong_depth("m_net", design.depth, rule, lambda depth: depth in LAYERS)
         if self.layout == "torchaudio" and design.depth != 5:
             wrong = f"the torchaudio tutorial's net has depth 5, and the depth is {design.depth}"
-            raise ConfigError.of("", "model.layout", wrong, "depth: 5, or layout: dai2016")
+            raise ConfigError.of("", "model.layout", wrong, "give depth: 5, or layout: dai2016")
         norm, channels = partial(make_norm, design.norm), design.shape[0]
         blocks = self._blocks(design)
         last = blocks[-1].connection.out

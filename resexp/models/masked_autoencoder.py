@@ -174,7 +174,7 @@ class MaskedAutoencoder(Trunk):
         tokens = stem.grid[0] * stem.grid[1]
         if kept(tokens, self.mask_ratio) == tokens:
             wrong = f"at {self.mask_ratio:g}, no patch of {tokens} is hidden"
-            raise ConfigError.of("", "model.mask_ratio", wrong, "a larger one, or a smaller patch")
+            raise ConfigError.of("", "model.mask_ratio", wrong, "give a larger one, or a smaller patch")
         blocks, _ = token_blocks(design, self.recipe)
         norm = AlongTokens(*(norm for _, norm in head_steps(design, blocks[-1].connection.out)))
         decoder = Decoder(

@@ -58,7 +58,7 @@ class Mlp(Trunk):
             if each == 2:
                 gives = "two channels, and a norm over two values gives 1 and -1, whatever they are"
             wrong = f"group has {self.width // each} groups of {gives}"
-            raise ConfigError.of("", "model.norm", wrong, "layer, or a width above 64")
+            raise ConfigError.of("", "model.norm", wrong, "give layer, or a width above 64")
         bias = design.norm == "none" or order_of(design).once  # layers without a norm behind them need it
 
         def norm(channels: int) -> nn.Module:

@@ -96,7 +96,7 @@ def order_of(design: Design) -> Order:
     """The design's order. Raises ConfigError for the orders that only transformers have."""
     if design.order not in ORDERS:
         wrong = f"{design.order} is an order of transformers"
-        raise ConfigError.of("", "model.order", wrong, f"one of {', '.join(ORDERS)}")
+        raise ConfigError.of("", "model.order", wrong, f"give one of {', '.join(ORDERS)}")
     return ORDERS[design.order]
 
 
@@ -178,7 +178,7 @@ def splits_late(connection: Connection, index: int) -> bool:
         return False
     if not isinstance(connection, ShortcutConnection) or type(connection).enter is not Connection.enter:
         wrong = f"{type(connection).__name__} has no single shortcut to share a branch's start with"
-        right = "residual, another connection of h alone, or pre_activation: branch"
+        right = "choose residual, another connection of h alone, or pre_activation: branch"
         raise ConfigError.of("", "model.connection", wrong, right)
     shortcut = connection.shortcut
     return index == 0 or (isinstance(shortcut, nn.Module) and any(True for _ in shortcut.parameters()))

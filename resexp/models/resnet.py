@@ -60,6 +60,6 @@ class Resnet(Trunk):
             return False
         if not start_of(design):
             wrong = f"nothing precedes the layers in the order {design.order}"
-            right = "order: pre or relu_only_pre, or pre_activation: branch"
+            right = "give order: pre or relu_only_pre, or pre_activation: branch"
             raise ConfigError.of("", "model.pre_activation", wrong, right)
         return True

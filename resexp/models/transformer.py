@@ -72,11 +72,11 @@ class Transformer(Trunk):
     def build(self, design: Design) -> Chain:
         if len(design.shape) != 1:
             wrong = f"a transformer reads tokens, and the data are images of shape {design.shape}"
-            raise ConfigError.of("", "model.kind", wrong, "vit, or data of tokens")
+            raise ConfigError.of("", "model.kind", wrong, "choose vit, or data of tokens")
         if design.causal not in (None, self.recipe.causal):
             predict = "this task predicts the next token, and without a mask the network would see it"
             fill_in = "this task fills in tokens from both sides, and with this mask no token sees later ones"
-            wrong, right = (predict, "causal") if design.causal else (fill_in, "none")
+            wrong, right = (predict, "give causal") if design.causal else (fill_in, "give none")
             raise ConfigError.of("", "model.mask", wrong, right)
         (length,) = design.shape
         stem = Embedding(design.classes, length, self.recipe.width)
@@ -84,7 +84,7 @@ class Transformer(Trunk):
         head = OrderedDict(head_steps(design, channels, self.recipe.bias))
         if self.tied and channels != self.recipe.width:
             wrong = f"the last state has {channels} channels, and the embedding has {self.recipe.width}"
-            raise ConfigError.of("", "model.tied", wrong, "tied: false")
+            raise ConfigError.of("", "model.tied", wrong, "give tied: false")
         head["fc"] = (
             Unembedding(stem.tokens) if self.tied else nn.Linear(channels, design.classes, bias=False)
         )

@@ -115,13 +115,13 @@ class Unet(Trunk):
         most = min(sides).bit_length()
         if self.levels > most:
             wrong = f"unet cannot halve images of {sides[0]}x{sides[1]} {self.levels - 1} times"
-            raise ConfigError.of("", "model.levels", wrong, f"at most {most}")
+            raise ConfigError.of("", "model.levels", wrong, f"give at most {most}")
         stem = OrderedDict[str, nn.Module](conv=conv(design, channels, self.width, 3))
         stem |= first_steps(design, partial(make_norm, design.norm), self.width)
         blocks, long_skips = self._down_and_up(design, n)
         if isinstance(blocks[0].connection, SkipInput):
             wrong = "skip_input keeps the state before the first block, which does not fit the way up"
-            raise ConfigError.of("", "model.connection", wrong, "skip, or another trunk")
+            raise ConfigError.of("", "model.connection", wrong, "choose skip, or another trunk")
         last = blocks[-1].connection.out
         steps = final_steps(design, partial(make_norm, design.norm), last)
         head = OrderedDict([*steps, ("conv", nn.Conv2d(last, design.classes, 1))])

@@ -72,11 +72,11 @@ class Patches(nn.Module):
         super().__init__()
         if len(design.shape) != 3:
             wrong = f"patches are of images, and the data have shape {design.shape}"
-            raise ConfigError.of("", "model.kind", wrong, "transformer, or data of images")
+            raise ConfigError.of("", "model.kind", wrong, "choose transformer, or data of images")
         channels, height, wide = design.shape
         if height % patch or wide % patch:
             wrong = f"{patch} does not divide images of {height}x{wide} pixels"
-            raise ConfigError.of("", "model.patch", wrong, "a divisor of both")
+            raise ConfigError.of("", "model.patch", wrong, "give a divisor of both")
         self.grid = (height // patch, wide // patch)
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)
         self.class_token = nn.Parameter(torch.zeros(1, width, 1)) if class_token else None

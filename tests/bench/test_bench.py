@@ -264,7 +264,7 @@ def test_every_task_is_measured_in_its_own_examples(task: str, by_task: dict[str
 
 @pytest.mark.usefixtures("settings")
 def test_what_cannot_be_trained_is_told_before_anything_is_measured() -> None:
-    with pytest.raises(ConfigError, match=r"model\.kind: svbm has no network.*; one of densenet, .*, vit"):
+    with pytest.raises(ConfigError, match=r"model\.kind: svbm has no network.*; give one of .*, vit"):
         bench(str(ROOT / "resexp/papers/svbm.yaml"), [], "cpu", quick=True)
     with pytest.raises(ConfigError, match="language learns from tokens, but synthetic has labels"):
         bench(None, ["task=language"], "cpu", quick=True)

@@ -114,7 +114,7 @@ def test_without_soundfile_one_line_says_what_to_install(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"rate": 10}, r"^data\.rate: is 10; give 1,000 to 192,000 samples in a second$"),
+        ({"rate": 10}, r"^data\.rate: is 10; give 1,000 to 192,000 samples per second$"),
         ({"seconds": 0.01}, r"^data\.seconds: is 0\.01; at a rate of 8,000, 0\.032 to 262\.144 seconds"),
         ({"seconds": 1e6}, r"^data\.seconds: is 1e\+06"),
         ({"shift": 2.0}, r"^data\.shift: is 2; give at most data\.seconds, 1$"),

@@ -61,12 +61,12 @@ def changed(old: str, new: str) -> str:
         (changed("1.2,9.7", ","), ["runs.csv:2: train_error and test_error: is empty", "in a status column"]),
         (changed("plain,20,0", "plain,20.5,0"), ["runs.csv:2: depth: '20.5' is not a whole number"]),
         (changed("plain,20,0", "plain,,0"), ["runs.csv:2: depth: is empty; give every run its depth"]),
-        (changed("plain,20,0", "plain,0,0"), ["runs.csv:2: depth: 0 is no depth; give the number of layers"]),
+        (changed("plain,20,0", "plain,0,0"), ["runs.csv:2: depth: 0 is not a depth; give the number"]),
         (changed("plain,20,0", "plain,20,first"), ["runs.csv:2: seed: 'first' is not a number"]),
         (changed("plain,20,0", f"plain,20,{2**60}"), ["runs.csv:2: seed", "more digits than a table keeps"]),
         (changed("plain,20,0", " ,20,0"), ["runs.csv:2: variant: is empty"]),
         (changed("1.2,9.7", "1.2"), ["runs.csv:2: has 4 cells, and the header has 5 columns"]),
-        (changed("plain,20,0", '"plain,20,0'), ["is no CSV"]),
+        (changed("plain,20,0", '"plain,20,0'), ["is not valid CSV"]),
         (changed("variant,", "seed,"), ["runs.csv:1: seed: is the name of 2 columns"]),
         (
             changed("plain,20,1,", "Plain,20,1,"),
@@ -80,7 +80,7 @@ def changed(old: str, new: str) -> str:
         ("", ["runs.csv: is empty"]),
         (f"{HEADER}\n", ["runs.csv: has no runs"]),
         (",,\n,,\n", ["runs.csv: has no runs"]),
-        (f'{HEADER}\n1,2\nplain,2,0,"9\n', ["runs.csv:2: has 2 cells", "runs.csv:3: is no CSV"]),
+        (f'{HEADER}\n1,2\nplain,2,0,"9\n', ["runs.csv:2: has 2 cells", "runs.csv:3: is not valid CSV"]),
         ("[1]", ["runs.csv: is one JSON array; write one object per line"]),
         ("a,b\n1,2\n", ["no column says which nets", "how deep each net is", "--test-error", "'a', 'b'"]),
         (f"{HEADER}\nplain,20,0,9\n".replace("test_error", "acc"), ["a column, such as 'acc', with one of"]),
@@ -92,7 +92,7 @@ def changed(old: str, new: str) -> str:
         (f"{HEADER},layers,n_layers\nplain,20,0,9,1,2\n".replace("depth", "d"), ["could each be the depth"]),
         (
             f"{HEADER},state\nplain,20,0,9,weird\n",
-            ["runs.csv:2: state: 'weird' is no known status; say done"],
+            ["runs.csv:2: state: 'weird' is not a known status; say done"],
         ),
         (f"{HEADER},state\nplain,20,0,9,\n", ["runs.csv:2: state: is empty; say done"]),
         (f"{HEADER},epoch\nplain,20,0,9,1\nplain,20,0,8,2\n", ["runs.csv:3: seed", "that of its last epoch"]),
@@ -136,9 +136,9 @@ def test_of_dictionaries_in_cells_it_is_said_how_to_write_them_and_not_what_else
     ("line", "said"),
     [
         ('{"depth": 2, "depth": 3}', "the key 'depth' occurs twice"),
-        ("[1]", "is no JSON object; write one object per line"),
-        ('{"depth": ', "is no JSON object: "),
-        ('{"a":' * 100_000, "is no JSON object"),
+        ("[1]", "is not a JSON object; write one object per line"),
+        ('{"depth": ', "is not a JSON object: "),
+        ('{"a":' * 100_000, "is not a JSON object"),
         ('{"variant": "a", "depth": 2, "seed": 1, "test_error": NaN}', "is not a finite number"),
         (f'{{"variant": "a", "depth": 1{"0" * 400}, "seed": 1, "test_error": 9}}', "is not a finite number"),
         ('{"variant": "a", "depth": true, "seed": 1, "test_error": 9}', "depth: True is not a number"),
@@ -163,7 +163,7 @@ def test_what_is_no_text_or_no_file(tmp_path: Path) -> None:
 def test_columns_that_the_user_names_wrongly(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     (unknown,) = refusals(path, {"depth": ["dept"]})
-    assert unknown == "runs.csv: --depth 'dept': is no column of the table; did you mean depth?"
+    assert unknown == "runs.csv: --depth 'dept': is not a column of the table; did you mean depth?"
     (twice,) = refusals(path, {"depth": ["seed"], "seed": ["seed"]})
     assert "is named for --depth and --seed" in twice
     (other,) = refusals(path, {"test_accuracy": ["test_error"]})
@@ -186,9 +186,9 @@ def test_a_number_of_a_variant_is_written_in_one_way(tmp_path: Path) -> None:
 
 def test_what_is_said_of_a_whole_table_must_be_possible(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
-    assert "--chance: 90 is no number between 0 and 1" in refusals(path, chance=90)[0]
-    assert "--test-examples: 0 is no whole number above 0" in refusals(path, test_examples=0)[0]
-    assert "runs.csv:2: train_error: 1.2 is above 1, so it is no share" in refusals(path, unit="share")[0]
+    assert "--chance: 90 is not a number between 0 and 1" in refusals(path, chance=90)[0]
+    assert "--test-examples: 0 is not a whole number above 0" in refusals(path, test_examples=0)[0]
+    assert "runs.csv:2: train_error: 1.2 is above 1, so it is not a share" in refusals(path, unit="share")[0]
 
 
 def test_every_problem_is_told_in_the_order_of_its_row(tmp_path: Path) -> None:
@@ -227,18 +227,18 @@ def test_a_frame_may_hold_decimals_and_have_numbers_for_names() -> None:
     ) == {"a"}
     with pytest.raises(TableError, match="has no test error, and other runs"):
         resexp.judge(frame.assign(e=0.1), variant=0, depth=1, seed=2, test_error=3, train_error="e")
-    with pytest.raises(TableError, match="depth= '7': is no column of the table"):
+    with pytest.raises(TableError, match="depth= '7': is not a column of the table"):
         resexp.judge(frame, variant=np.int64(0), depth=7, test_error=3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"chance": "0.9"}, "chance=: '0.9' is no number between 0 and 1"),
-        ({"chance": float("nan")}, "chance=: nan is no number between 0 and 1"),
-        ({"test_examples": "100"}, "test_examples=: '100' is no whole number above 0"),
-        ({"train_examples": 100.5}, "train_examples=: 100.5 is no whole number above 0"),
-        ({"train_examples": float("inf")}, "train_examples=: inf is no whole number above 0"),
+        ({"chance": "0.9"}, "chance=: '0.9' is not a number between 0 and 1"),
+        ({"chance": float("nan")}, "chance=: nan is not a number between 0 and 1"),
+        ({"test_examples": "100"}, "test_examples=: '100' is not a whole number above 0"),
+        ({"train_examples": 100.5}, "train_examples=: 100.5 is not a whole number above 0"),
+        ({"train_examples": float("inf")}, "train_examples=: inf is not a whole number above 0"),
     ],
 )
 def test_what_is_said_of_a_whole_frame_must_be_numbers(told: dict[str, Any], said: str) -> None:

@@ -106,7 +106,7 @@ def test_layers_of_branches_that_begin_at_0_learn(span: int) -> None:
 @pytest.mark.parametrize(("connection", "span"), [(Plain, 1), (Residual, 0), (Scaled, 1)])
 def test_zero_outputs_that_would_never_change_are_refused(connection: Any, span: int) -> None:
     """In plain blocks the next branch gets only 0. A factor of 0 and an output of 0 have no gradients."""
-    with pytest.raises(ConfigError, match=r"model.zero_outputs: with (Plain|Scaled), layers .*; false"):
+    with pytest.raises(ConfigError, match=r"model.zero_outputs: with (Plain|Scaled), layers .*; give false"):
         build(connection, zero_outputs=True, span=span)
     build(partial(Scaled, initial=0.1), zero_outputs=True)
 

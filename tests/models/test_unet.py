@@ -65,7 +65,7 @@ def test_a_depth_that_does_not_fit_names_its_neighbours(levels: int, depth: int,
 def test_more_levels_than_the_image_can_be_halved() -> None:
     assert net_of(levels=4, depth=19)(images()).shape == (2, 3, *SHAPE[1:])
     with pytest.raises(
-        ConfigError, match=r"model\.levels: unet cannot halve images of 12x12 4 times; at most 4"
+        ConfigError, match=r"model\.levels: unet cannot halve images of 12x12 4 times; give at most 4"
     ):
         net_of(levels=5, depth=24)
 

@@ -190,8 +190,8 @@ def test_parts_that_do(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("task", "mask", "says"),
     [
-        ("masked_language", "causal", r"^model\.mask: .* from both sides, and .*; none$"),
-        ("language", "none", r"^model\.mask: .* predicts the next token, and .*; causal$"),
+        ("masked_language", "causal", r"^model\.mask: .* from both sides, and .*; give none$"),
+        ("language", "none", r"^model\.mask: .* predicts the next token, and .*; give causal$"),
     ],
 )
 def test_a_mask_that_hides_too_much_or_too_little_is_refused_in_planning(
