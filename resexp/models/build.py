@@ -15,6 +15,7 @@ from resexp.models.init import initialise, refuse_start
 from resexp.models.later import refuse_later
 from resexp.models.own_start import Writes, refuse_own_start
 from resexp.models.shapes import check_states
+from resexp.models.unlearned import refuse_unlearned
 from resexp.plan.trial import Cost
 from resexp.random import kept_generators, key_of, seed_generators
 
@@ -86,6 +87,7 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
         where = f"{part.file}:{part.line}"
         refuse_own_start(network, writes, where)
         check_states(network, where)
+        refuse_unlearned(network, purpose, where)
         if purpose.causal and sites:
             refuse_later(sites, model.connection.build, purpose.shape[0], where)
     elif not model.info.plugin:

@@ -26,7 +26,7 @@ from resexp.connections.base import ShortcutConnection
 
 
 class Own(ShortcutConnection):
-    """h' = S h + a m(f(h))"""
+    """h' = S h + a mixed(m(f(h)))"""
 
     def __init__(self, site, **shortcut):
         super().__init__(site, **shortcut)
@@ -36,7 +36,7 @@ class Own(ShortcutConnection):
         START
 
     def forward(self, h, f):
-        return self.shortcut(h) + self.a * self.m(f(h))
+        return self.shortcut(h) + self.a * self.mixed(self.m(f(h)))
 '''
 PURPOSE = Purpose((1, 8, 8), 10)
 

@@ -1,0 +1,87 @@
+"""A parameter of a user's connection that nothing is computed from is refused, and no other is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resexp.catalog import scan
+from resexp.catalog.plugins import read_plugin
+from resexp.config.parse import parse_settings
+from resexp.errors import ConfigError
+from resexp.models.base import Purpose
+from resexp.models.build import network_cost, outlined
+from resexp.models.unlearned import refuse_unlearned
+
+OWN = '''\
+import torch
+from torch import nn
+
+from resexp.connections.base import ShortcutConnection
+
+
+class Own(ShortcutConnection):
+    """h' = S h + a f(h)"""
+
+    def __init__(self, site, **shortcut):
+        super().__init__(site, **shortcut)
+        self.a = nn.Parameter(torch.ones(()))
+        self.mixed = nn.Conv2d(site.width, site.width, 1)
+        self.index = site.index
+
+    def forward(self, h, f):
+        return EQUATION
+'''
+PURPOSE = Purpose((1, 8, 8), 10)
+
+
+def model_of(folder: Path, equation: str, kind: str = "resnet", depth: int = 8) -> Any:
+    (folder / "own.py").write_text(OWN.replace("EQUATION", equation))
+    chosen = {"kind": kind, "depth": depth, "width": 4, "connection": "own"}
+    settings = {"data": "digits", "training": {"epochs": 1}, "model": chosen}
+    return parse_settings(settings, (read_plugin(folder / "own.py"),)).model
+
+
+@pytest.mark.parametrize(
+    ("equation", "name"),
+    [
+        ("self.shortcut(h) + self.mixed(f(h))", "a"),
+        ("self.shortcut(h) + self.a * f(h)", "mixed.weight"),
+        ("self.shortcut(h) + self.mixed(self.a.detach() * f(h))", "a"),
+    ],
+)
+def test_a_parameter_that_nothing_is_computed_from_is_refused(
+    tmp_path: Path, equation: str, name: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"own\.py:7: Own\.{name}: is a parameter .* never learn"):
+        network_cost(model_of(tmp_path, equation), PURPOSE)
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        "self.shortcut(h) + self.mixed(self.a * f(h))",
+        "self.shortcut(h) + (self.mixed(self.a * f(h)) if self.index else f(h))",
+    ],
+)
+def test_a_parameter_may_be_used_in_some_blocks_only(tmp_path: Path, equation: str) -> None:
+    assert network_cost(model_of(tmp_path, equation), PURPOSE).params
+
+
+def test_one_block_alone_is_not_judged(tmp_path: Path) -> None:
+    unused = "self.shortcut(h) + f(h)"
+    assert len(outlined(model_of(tmp_path, unused, "mlp", 4), PURPOSE).in_order()) == 1
+    assert network_cost(model_of(tmp_path, unused, "mlp", 4), PURPOSE).params
+    with pytest.raises(ConfigError, match="never learn"):
+        network_cost(model_of(tmp_path, unused, "mlp", 6), PURPOSE)
+
+
+@pytest.mark.parametrize("kind", scan.parts("connection"))
+def test_no_connection_of_resexp_has_such_a_parameter(kind: str) -> None:
+    chosen = {"kind": "resnet", "depth": 20, "width": 8, "connection": kind}
+    settings = {"data": "digits", "training": {"epochs": 1}, "model": chosen}
+    network = outlined(parse_settings(settings).model, PURPOSE)
+    refuse_unlearned(network, PURPOSE, "resexp")
+    assert network.training
