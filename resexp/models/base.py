@@ -104,8 +104,10 @@ class Network(nn.Module, ABC):
 
     States have their channels in dimension 1: (B, C), (B, C, H, W), or (B, C, T) for tokens. `blocks` is
     a flat list, in the order in which an input goes through the blocks. Figures of probes have a block's
-    index on their x axis.
+    index on their x axis. `sites` are those for which `build_network` built connections, in that order.
     """
+
+    sites: tuple[Site, ...] = ()
 
     def __init__(self, stem: nn.Module, blocks: Sequence[Block], head: nn.Module) -> None:
         super().__init__()

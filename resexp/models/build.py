@@ -31,20 +31,18 @@ SIMPLER = {
 """Kinds of shortcuts, each with those that stand for it if they make the same network."""
 
 
-def build_network(
-    model: ModelConfig, purpose: Purpose, sites: list[Site] | None = None, **sizes: int
-) -> Network:
+def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
     """The network of a configuration. `sizes` has values for options of its trunk or connection, by name.
-    They replace those of the configuration. If `sites` is given, the site of each block is added to it.
+    They replace those of the configuration.
 
     Raises:
         ConfigError: the trunk cannot have this depth, or cannot take such examples.
     """
     own = model.connection.options().keys() & sizes.keys()
+    sites: list[Site] = []
 
     def connect(site: Site) -> Connection:
-        if sites is not None:
-            sites.append(site)
+        sites.append(site)
         connection: Connection = model.connection.build(site, **{name: sizes[name] for name in own})
         return connection
 
@@ -59,7 +57,9 @@ def build_network(
         model.activation,
         purpose.causal,
     )
-    return trunk.build(design)
+    network = trunk.build(design)
+    network.sites = tuple(sites)
+    return network
 
 
 def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
@@ -79,17 +79,16 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     for it.
     """
     part = model.connection.info
-    sites: list[Site] = []
     with Writes() if part.plugin else nullcontext() as writes:
-        network = outlined(model, purpose, sites)
+        network = outlined(model, purpose)
     refuse_start(network, model.init)
     if writes:
         where = f"{part.file}:{part.line}"
         refuse_own_start(network, writes, where)
         check_states(network, where)
         refuse_unlearned(network, purpose, where)
-        if purpose.causal and sites:
-            refuse_later(sites, model.connection.build, purpose.shape[0], where)
+        if purpose.causal and network.sites:
+            refuse_later(network.sites, model.connection.build, purpose.shape[0], where)
     elif not model.info.plugin:
         _refuse_shortcut(model, purpose, network)
     return measure_cost(network, purpose)
@@ -112,13 +111,13 @@ def network_normalises(model: ModelConfig, purpose: Purpose, batch: int) -> int:
     return fewest_normalised(outlined(model, purpose), purpose, batch)
 
 
-def outlined(model: ModelConfig, purpose: Purpose, sites: list[Site] | None = None, **sizes: int) -> Network:
-    """The network on PyTorch's meta device, where weights take no memory. `sites` is as in `build_network`.
-    Raises ConfigError if the size of a weight overflows.
+def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
+    """The network of `build_network` on PyTorch's meta device, where weights take no memory. Raises
+    ConfigError if the size of a weight overflows.
     """
     try:
         with torch.device("meta"):
-            return build_network(model, purpose, sites, **sizes)
+            return build_network(model, purpose, **sizes)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
@@ -129,5 +128,5 @@ def outlined(model: ModelConfig, purpose: Purpose, sites: list[Site] | None = No
 
 def network_budget(model: ModelConfig, purpose: Purpose, measure: str, **sizes: int) -> int:
     """The network's `params` or `macs`. To count only the parameters, no forward pass is needed."""
-    network = outlined(model, purpose, None, **sizes)
+    network = outlined(model, purpose, **sizes)
     return measure_cost(network, purpose, MOST_MATCHED).macs if measure == "macs" else count_params(network)
