@@ -1,15 +1,10 @@
-"""Layers with a shortcut inside: re-parameterised convolutions, which become plain ones after training."""
+"""Layers with a shortcut inside: convolutions that equal a plain one, but are trained with other weights."""
 
 from __future__ import annotations
-
-import copy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_weights
-
-from resexp.models.base import Network
 
 
 class DiracConv(nn.Conv2d):
@@ -36,11 +31,6 @@ class DiracConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         return functional.conv2d(x, self.kernel(), self.bias, self.stride, self.padding)
 
-    @torch.no_grad()
-    def fused(self) -> nn.Conv2d:
-        """The plain convolution that this layer equals."""
-        return plain_conv(self, self.kernel(), self.bias)
-
 
 class RepConv(nn.Conv2d):
     """y = BN(W x) + BN(W_1 x) + BN(x)
@@ -60,42 +50,3 @@ class RepConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.norm(super().forward(x)) + self.point_norm(self.point(x))
         return y if self.skip_norm is None else y + self.skip_norm(x)
-
-    @torch.no_grad()
-    def fused(self) -> nn.Conv2d:
-        """The plain convolution, with a bias, that this layer equals in eval mode."""
-        parts = [(self.weight, self.norm), (functional.pad(self.point.weight, (1, 1, 1, 1)), self.point_norm)]
-        if self.skip_norm is not None:
-            parts.append((nn.init.dirac_(torch.empty_like(self.weight)), self.skip_norm))
-        kernels, biases = zip(*(fold(weight, norm) for weight, norm in parts), strict=True)
-        return plain_conv(self, torch.stack(kernels).sum(0), torch.stack(biases).sum(0))
-
-
-def fold(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """The kernel and bias of one convolution that equals, in eval mode, a convolution followed by a batch
-    norm.
-    """
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    return fuse_conv_bn_weights(
-        weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-    )
-
-
-def plain_conv(layer: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
-    """A convolution with the shape of `layer` and these weights."""
-    inputs, outputs, stride = layer.in_channels, layer.out_channels, layer.stride[0]
-    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=bias is not None)
-    conv.weight.copy_(weight)
-    if bias is not None and conv.bias is not None:
-        conv.bias.copy_(bias)
-    return conv
-
-
-def fuse(network: Network) -> Network:
-    """A copy in eval mode, in which the re-parameterised layers are plain convolutions."""
-    network = copy.deepcopy(network).eval()
-    for name, module in list(network.named_modules()):
-        if isinstance(module, DiracConv | RepConv):
-            network.set_submodule(name, module.fused())
-    return network

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from resexp.connections.core import Plain, Residual
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose
 from resexp.models.cost import measure_cost
 from resexp.models.init import initialise
-from resexp.models.reparam import DiracConv, RepConv, fuse
+from resexp.models.reparam import DiracConv, RepConv
 from resexp.models.resnet import Resnet
 
 
@@ -20,6 +23,40 @@ def net_of(block: str, order: str = "post", norm: str = "batch") -> Network:
     net = Resnet(width=4, block=block).build(design)  # type: ignore[arg-type]
     initialise(net, "he", 0)
     return net
+
+
+def fold(weight: torch.Tensor, norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    """The kernel and bias of one convolution that equals, in eval mode, one followed by a batch norm."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return fuse_conv_bn_weights(
+        weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+
+
+def plain(layer: DiracConv | RepConv) -> nn.Conv2d:
+    """The plain convolution, with a bias, that this layer equals in eval mode."""
+    if isinstance(layer, DiracConv):
+        terms = [(layer.kernel(), torch.zeros(layer.out_channels))]
+    else:
+        point = nn.functional.pad(layer.point.weight, (1, 1, 1, 1))
+        terms = [fold(layer.weight, layer.norm), fold(point, layer.point_norm)]
+        if layer.skip_norm is not None:
+            identity = nn.init.dirac_(torch.empty_like(layer.weight))
+            terms.append(fold(identity, layer.skip_norm))
+    conv = nn.Conv2d(layer.in_channels, layer.out_channels, 3, layer.stride, padding=1)
+    conv.weight.data = sum(weight for weight, _ in terms)
+    conv.bias.data = sum(bias for _, bias in terms)
+    return conv
+
+
+def fuse(network: Network) -> Network:
+    """A copy in eval mode, in which the re-parameterised layers are plain convolutions."""
+    network = copy.deepcopy(network).eval()
+    for name, module in list(network.named_modules()):
+        if isinstance(module, DiracConv | RepConv):
+            network.set_submodule(name, plain(module))
+    return network
 
 
 def test_dirac_is_the_identity_and_a_tenth_of_a_normalised_layer() -> None:
