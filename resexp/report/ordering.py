@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -106,18 +107,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
     averaged = () if alike is None else tuple(name for rows in both for name in pooled(rows, alike))
     means = replace(means, confounded=also, pooled=averaged)
 
-    def estimated() -> statistics.Estimate | None:
-        if not found.candidates:
-            return _difference(records, found, claim, pairs, level)
-        others = [(each, paired(each)) for each in found.others()]
-
-        def against(level: float) -> list[statistics.Estimate | None]:
-            signed = (_difference(records, each, claim, p, level) for each, p in others if p)
-            return [estimate and (-estimate if found.best else estimate) for estimate in signed]
-
-        estimate = statistics.of_best(against, level)
-        return -estimate if found.best else estimate
-
+    estimated = partial(_estimate, records, found, claim, pairs, paired, level=level)
     if read:
         looked = len(found.candidates) or 1
         return _of_curves(claim, pairs, means, estimated, 1 - (1 - level) / looked)
@@ -149,6 +139,30 @@ def _compared(
     return [rows[mark.isin(shared)] for rows, mark in zip(sides, marks, strict=True)]
 
 
+def _estimate(
+    records: Records,
+    found: sides.Sides,
+    claim: Claim,
+    pairs: Sequence[Pair],
+    paired: Callable[[tuple[sides.When, sides.When]], list[Pair]],
+    *,
+    level: float,
+) -> statistics.Estimate | None:
+    """The difference between the sides, whose cells are `pairs`. If a side is the best of several candidates,
+    the interval and the p-value hold for all of them. `paired` makes the pairs of two such sides.
+    """
+    if not found.candidates:
+        return _difference(records, found, claim, pairs, level)
+    others = [(each, paired(each)) for each in found.others()]
+
+    def against(corrected: float) -> list[statistics.Estimate | None]:
+        signed = (_difference(records, each, claim, own, corrected) for each, own in others if own)
+        return [estimate and (-estimate if found.best else estimate) for estimate in signed]
+
+    estimate = statistics.of_best(against, level)
+    return -estimate if found.best else estimate
+
+
 def _difference(
     records: Records, both: Iterable[Mapping[str, Any]], claim: Claim, pairs: Sequence[Pair], level: float
 ) -> statistics.Estimate | None:
@@ -166,9 +180,10 @@ def _difference(
     examples = [splits.examples(records, rows, metric) for rows in trials]
     overlap = [splits.overlap(rows, metric) for rows in trials]
     if claim.pair_seeds:
-        known = None if None in examples else min(count for count in examples if count is not None)
+        lower, higher = examples
+        fewest = min(lower, higher) if lower and higher else None
         return seed_pairs.difference(
-            pairs, examples=known, overlap=max(overlap), least=2 * least, level=level
+            pairs, examples=fewest, overlap=max(overlap), least=2 * least, level=level
         )
     means = [by_seed(cells) for cells in zip(*pairs, strict=True)]
     sizes = [len(cells) for cells in means]
