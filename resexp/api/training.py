@@ -14,6 +14,7 @@ from resexp.api.places import place_of
 from resexp.api.preparing import prepare
 
 if TYPE_CHECKING:
+    from resexp.api.places import Elsewhere, Here
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
     from resexp.execution.display import Display
@@ -115,7 +116,6 @@ def run(
     from resexp.catalog import trusted
     from resexp.config.parse import parse_conditions
     from resexp.estimate.at_once import best_slots
-    from resexp.estimate.disk import shortage
     from resexp.execution.lines import LineDisplay, line_console, print_line
     from resexp.execution.local import Local
     from resexp.execution.options import Options
@@ -174,20 +174,32 @@ def run(
             states=ready.states,
         )
         trusted.remember(experiment.plugins)
-        processors = threads * max((trial.processes for trial in left), default=1)
-        for warning in (
-            *opened.warnings,
-            *launcher.remarks(processors),
-            *place.warnings(left, slots),
-            *shortage(left, len(slots), results),
-            *_left_behind(opened, launcher),
-        ):
+        for warning in _warnings(opened, launcher, place, left, slots, threads=threads):
             tell(warning)
         options = Options(
             TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ready.chosen
         )
         until_supervised.pop_all()
         return supervise(opened, launcher, options, slots=slots, display=show())
+
+
+def _warnings(
+    opened: StoredExperiment,
+    launcher: Launcher,
+    place: Here | Elsewhere,
+    left: Sequence[Trial],
+    slots: Sequence[str],
+    *,
+    threads: int,
+) -> Iterator[str]:
+    """What the user must know before the trials that are `left` start."""
+    from resexp.estimate.disk import shortage
+
+    yield from opened.warnings
+    yield from launcher.remarks(threads * max((trial.processes for trial in left), default=1))
+    yield from place.warnings(left, slots)
+    yield from shortage(left, len(slots), opened.path.parent)
+    yield from _left_behind(opened, launcher)
 
 
 def _left_behind(opened: StoredExperiment, launcher: Launcher) -> Iterator[str]:
