@@ -161,7 +161,7 @@ def _compared(report: Report, expectation: Expectation) -> Judged:
         what = f"the difference of depth {depths[0]} and depth {depths[1]} is "
     records = report.records
     also = in_brackets(of_sides(records, places, swept(records)) + of_times(records, places, metric))
-    value, low, high = _shown(estimate, metric, expectation.bound)
+    value, low, high = _shown(estimate, metric, expectation.bound, of_two=len(sides) == 2)
     if estimate.low is None or estimate.high is None:
         why = f"{what}{value}, n = {estimate.n}{also}; three seeds are the fewest that decide anything"
         return Outcome.UNDECIDED, why
@@ -236,9 +236,9 @@ def _same(end: float, bound: float) -> bool:
     return isclose(end, bound, rel_tol=ROUNDING, abs_tol=ROUNDING)
 
 
-def _shown(estimate: Estimate, metric: str, bound: float) -> list[str]:
+def _shown(estimate: Estimate, metric: str, bound: float, *, of_two: bool) -> list[str]:
     """The estimate's value and the ends of its interval, with so many digits that no end of an interval that
-    excludes the bound is shown as the bound.
+    excludes the bound is shown as the bound. Errors are percentages, and their differences are points.
     """
     numbers = (estimate.value, estimate.low, estimate.high)
     if metric in ("params", "macs", "peak_memory_bytes"):
@@ -246,7 +246,9 @@ def _shown(estimate: Estimate, metric: str, bound: float) -> list[str]:
     if metric.endswith("_error"):
         ends = [None if end is None or _same(end, bound) else end - bound for end in numbers[1:]]
         digits = words.decimals(ends[0], ends[1], 2)
-        return [words.DASH if each is None else f"{words.percent(each, digits)} %" for each in numbers]
+        units = (" points", "", "") if of_two else (" %", " %", " %")
+        texts = [words.percent(each, digits) for each in numbers]
+        return [text if text == words.DASH else text + unit for text, unit in zip(texts, units, strict=True)]
     return [words.DASH if each is None else _significant(each, bound) for each in numbers]
 
 

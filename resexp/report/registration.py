@@ -46,7 +46,8 @@ def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
     yield from _changed_numbers(*(_stated(each, "references") for each in both))
     looks = _looks(records)
     if looks != registered["looks"]:
-        yield f"{_planned(registered['looks'])} at first, and {_planned(looks)} later"
+        was, now_is = (words.joined([*map(str, each)]) or "none" for each in (registered["looks"], looks))
+        yield f"the numbers of seeds at planned looks were {was}, and are {now_is}"
     yield from _changed_trials(records, registered)
 
 
@@ -64,7 +65,7 @@ def _changed_claims(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[s
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 was, now_is = (words.choice(claim.get(key)) for claim in (old, new))
-                yield f"of the claim “{old['say']}”, {key} was {was} and is {now_is}"
+                yield f"in the claim “{old['say']}”, {key} was {was} and is {now_is}"
 
 
 def _changed_numbers(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -84,9 +85,9 @@ def _changed_trials(records: Records, registered: Mapping[str, Any]) -> Iterator
     registered variants.
     """
     if missing := _missing(records, registered):
-        yield f"{words.counted(len(missing), 'registered trial')} left out"
+        yield f"the plan leaves out {words.counted(len(missing), 'registered trial')}"
     if further := [*_not_registered(records, registered, known=True)]:
-        yield f"{words.counted(len(further), 'trial')} added to registered variants"
+        yield f"the plan adds {words.counted(len(further), 'trial')} to registered variants"
 
 
 def _missing(records: Records, registered: Mapping[str, Any]) -> set[str]:
@@ -139,12 +140,6 @@ def _stated(published: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def _looks(records: Records) -> list[int]:
     return list(records.look["planned"]) if records.look else []
-
-
-def _planned(looks: Sequence[int]) -> str:
-    return (
-        f"looks were planned at {words.joined([*map(str, looks)])} seeds" if looks else "no look was planned"
-    )
 
 
 def claim_is_registered(records: Records, claim: Claim) -> bool:

@@ -64,7 +64,7 @@ def _looks(records: Records) -> Sentence:
         text = f"Look {number} of {len(planned)}, with {seeds} seeds; looks are planned at {others} seeds. "
         if unplanned:
             before = words.joined([str(n) for n in dict.fromkeys(unplanned)])
-            text += f"There were reports with {before} seeds before, which were not planned. "
+            text += f"There were reports with {before} seeds before, which are not among these looks. "
         return Sentence(f"Look {number}", "planned looks", Tone.OPEN, f"{text}{rule}")
     before = words.joined([str(n) for n in dict.fromkeys(records.seeds_before)])
     text = f"The seeds were changed after reports with {before} of them, which was not planned. "

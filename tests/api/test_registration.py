@@ -64,8 +64,8 @@ def test_a_margin_and_a_claim_that_are_changed_later_are_in_the_first_sentence(t
     trained(claiming(tmp_path, CLAIMS), tmp_path, noisy(0.02))
     assert "nothing that was registered has changed" in opening(tmp_path)
     trained(claiming(tmp_path, CLAIMS.replace("0.01", "0.5")), tmp_path, noisy(0.02))
-    assert "of the claim “é”, within was 0.01 and is 0.5." in opening(tmp_path)
-    assert opening(tmp_path).count("of the claim") == 1
+    assert "in the claim “é”, within was 0.01 and is 0.5." in opening(tmp_path)
+    assert opening(tmp_path).count("in the claim") == 1
     trained(claiming(tmp_path, CLAIMS.splitlines()[1]), tmp_path, noisy(0.02))
     assert "the claim “é” was dropped." in opening(tmp_path)
     later = CLAIMS + CLAIMS.splitlines()[1].replace("é", "later").replace("test", "train")
@@ -78,7 +78,7 @@ def test_seeds_added_to_a_registered_variant_are_a_change_and_another_variant_is
     experiment = api.load(tmp_path / "x.yaml")
     api.register(experiment, results=tmp_path, device="cpu")
     trained(with_seeds(experiment, 5), tmp_path, noisy(0.02))
-    assert "4 trials added to registered variants" in opening(tmp_path)
+    assert "the plan adds 4 trials to registered variants" in opening(tmp_path)
     other = api.load(tmp_path / "x.yaml", ["model.connection=plain,residual"])
     trained(other, tmp_path, noisy(0.02))
     assert opening(tmp_path).endswith(
@@ -115,7 +115,7 @@ def test_each_look_must_have_the_trials_that_were_registered_for_it(
     assert "has changed since" in opening(tmp_path)
     longer = api.load(tmp_path / "x.yaml", ["training.epochs=2"])
     trained(longer, tmp_path, noisy(0.02), look)
-    assert "6 registered trials left out" in opening(tmp_path)
+    assert "the plan leaves out 6 registered trials" in opening(tmp_path)
 
 
 def test_a_registration_has_the_plan_of_every_look_and_makes_it_once(
@@ -250,7 +250,7 @@ def test_no_verdict_is_registered_while_registered_trials_are_left_out(tmp_path:
         assert table is not None
         assert {row["standing"] for row in table.rows} == {standing.lower().rstrip(".")}
         assert report.sentences[-1].text.endswith(standing)
-    assert "3 registered trials left out" in opening(tmp_path)
+    assert "the plan leaves out 3 registered trials" in opening(tmp_path)
 
 
 NUMBER = {

@@ -112,8 +112,8 @@ def test_a_comparison_holds_only_if_its_whole_interval_does(text: str, outcome: 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("test_error(residual) < test_error(plain)", "the difference is −0.456 % [−0.909 %, −0.003 %], "),
-        ("test_error(residual) < test_error(plain) + 1 %", "the difference is −0.46 % [−0.91 %, 0.00 %], "),
+        ("test_error(residual) < test_error(plain)", "the difference is −0.456 points [−0.909, −0.003], "),
+        ("test_error(residual) < test_error(plain) + 1 %", "the difference is −0.46 points [−0.91, 0.00], "),
         ("test_error(residual) < 3.5 %", "3.000 % [2.503 %, 3.497 %], "),
         ("test_error(residual) < 3.4 %", "3.00 % [2.50 %, 3.50 %], "),
         ("test_loss(plain) > 0.3", "0.3012 [0.300003, 0.3025], "),
