@@ -74,9 +74,9 @@ def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     """The network's cost, measured without allocating its weights.
 
-    Raises ConfigError if a plugin's connection sets weights that are drawn anew, or does not return a state
-    as it must, if another kind of shortcut makes the same network, or if its initialisation is not defined
-    for it.
+    Raises ConfigError if the initialisation is not defined for it, if another kind of shortcut makes the same
+    network, or if a plugin's connection sets weights that are drawn anew, does not return a state as it must,
+    or has a parameter from which nothing is computed.
     """
     part = model.connection.info
     with Writes() if part.plugin else nullcontext() as writes:
@@ -86,12 +86,14 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
         where = f"{part.file}:{part.line}"
         refuse_own_start(network, writes, where)
         check_states(network, where)
-        refuse_unlearned(network, purpose, where)
         if purpose.causal and network.sites:
             refuse_later(network.sites, model.connection.build, purpose.shape[0], where)
     elif not model.info.plugin:
         _refuse_shortcut(model, purpose, network)
-    return measure_cost(network, purpose)
+    cost = measure_cost(network, purpose)
+    if part.plugin:  # after what measuring refuses, which says more
+        refuse_unlearned(outlined(model, purpose), purpose, f"{part.file}:{part.line}")
+    return cost
 
 
 def _refuse_shortcut(model: ModelConfig, purpose: Purpose, network: Network) -> None:
