@@ -8,7 +8,7 @@ from typing import Any
 from resexp.config.grid import matches
 from resexp.config.problems import COMMAND_LINE, quoted
 from resexp.errors import ConfigError
-from resexp.plan.groups import value_at
+from resexp.plan.dotted import value_at
 from resexp.plan.trial import Trial
 
 MOST_SHOWN = 12

@@ -224,8 +224,7 @@ def _says(part: type[Any], name: str) -> bool:
 def _unfit(settings: Settings) -> Iterator[Problem]:
     """A problem for each setting that the task says it cannot be trained with."""
     for key, value, why in settings.task.build().unfit:
-        *path, name = key.split(".")
-        holder: Any = reduce(getattr, path, settings)
+        holder, name = _holder(settings, key)
         if value == getattr(holder, name, None):
             yield Problem("", key, f"{value} does not fit {settings.task.kind}: {why}", "choose another")
 
@@ -233,13 +232,18 @@ def _unfit(settings: Settings) -> Iterator[Problem]:
 def _idle(settings: Settings, keys: tuple[str, ...], part: str) -> Iterator[Problem]:
     """A problem for each of `keys` whose value is not the default, because `part` ignores these settings."""
     for key in keys:
-        *path, name = key.split(".")
-        holder: Any = reduce(getattr, path, settings)
+        holder, name = _holder(settings, key)
         if name in type(holder).model_fields:
             default = LEAST.get(key, type(holder).model_fields[name].get_default())
             given = holder.model_dump(include={name}, exclude_defaults=True)
             if given not in ({}, {name: default}, {name: {"kind": default}}):
                 yield Problem("", key, f"has no effect on {part}", f"leave it at {default}")
+
+
+def _holder(settings: Settings, key: str) -> tuple[Any, str]:
+    """The part of the settings in which a dotted key is an option, and the option's name."""
+    *path, name = key.split(".")
+    return reduce(getattr, path, settings), name
 
 
 def _kinds(role: str, fits: Callable[[type[Any]], bool]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.config.grid import DEPTH, SEED
 from resexp.errors import MixedError
+from resexp.plan.dotted import leaves
 from resexp.plan.numerics import part_name
 from resexp.text import clean
 
@@ -73,33 +74,6 @@ def short(key: str, value: Any, *, named: bool = False) -> str:
     value = value["kind"] if isinstance(value, Mapping) and "kind" in value else value
     owner = "discriminator " if key.startswith("discriminator.") and not named else ""
     return owner + (value if isinstance(value, str) and not named else f"{key.rpartition('.')[2]}={value}")
-
-
-def value_at(tree: Any, key: str) -> Any:
-    """The value at a dotted key in plain JSON data; None if there is none."""
-    for step in key.split("."):
-        tree = tree.get(step) if isinstance(tree, Mapping) else None
-    return tree
-
-
-def leaves(tree: Any) -> list[tuple[str, Any]]:
-    """All values in plain JSON data that are not mappings, with their dotted paths. A list is one value,
-    unless it contains mappings.
-    """
-    collected: list[tuple[str, Any]] = []
-    _collect(tree, "", collected)
-    return collected
-
-
-def _collect(tree: Any, path: str, collected: list[tuple[str, Any]]) -> None:
-    if isinstance(tree, dict) and tree:
-        for key, item in tree.items():
-            _collect(item, f"{path}.{key}" if path else key, collected)
-    elif isinstance(tree, list | tuple) and any(isinstance(item, dict) for item in tree):
-        for number, item in enumerate(tree):
-            _collect(item, f"{path}.{number}", collected)
-    else:
-        collected.append((path, tree))
 
 
 def _values(trial: Trial) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.probe_name import kind_and_network
+from resexp.plan.dotted import value_at
 
 PROGRAM = 1
 """Raise this if a change of the code changes the numbers of every trial."""
@@ -108,8 +109,6 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
 
     Parts of plugins have no versions, because the hash of their code is in the identity.
     """
-    if PROGRAM == 1 and not CHOICES and not any(_revised(role) for role in scan.ROLES):
-        return {}
     by_path = {f"{path}.{kind}": _revised(role).get(kind, 1) for path, role, kind in named_parts(settings)}
     plugin_kinds = {kind for role in scan.ROLES for kind in _own(role, plugins)}
     by_path = {path: n for path, n in by_path.items() if path.rpartition(".")[2] not in plugin_kinds}
@@ -191,7 +190,5 @@ def _names(value: Any) -> list[str]:
 def _at(settings: Settings, key: str) -> Any:
     """The value at a dotted key, or whether it is a number above the one that the key names."""
     path, _, bound = key.partition(ABOVE)
-    value: Any = settings
-    for each in path.split("."):
-        value = value.get(each) if isinstance(value, Mapping) else None
+    value = value_at(settings, path)
     return isinstance(value, int) and value > int(bound) if bound else value

@@ -13,7 +13,7 @@ import pandas as pd
 
 from resexp.config.grid import DEPTH, SEED
 from resexp.plan import budgets
-from resexp.plan.groups import leaves
+from resexp.plan.dotted import leaves
 from resexp.report import frames, protocol, words
 from resexp.report.table import Sentence
 from resexp.store import Records

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from resexp.config.tunable import ASKED, TRAINING_DATA
-from resexp.plan.groups import value_at
+from resexp.plan.dotted import value_at
 from resexp.plan.status import Status
 from resexp.report import moments, words
 from resexp.store import Records

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.plan.groups import value_at
+from resexp.plan.dotted import value_at
 from resexp.report import words
 from resexp.store import Records
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resexp.plan import budgets
-from resexp.plan.groups import leaves
+from resexp.plan.dotted import leaves
 from resexp.report import confounded, frames, naming, protocol, words
 from resexp.report.known_parts import equation, not_default
 from resexp.report.tables import tuning

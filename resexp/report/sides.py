@@ -15,7 +15,7 @@ import pandas as pd
 
 from resexp.config.grid import DEPTH
 from resexp.config.published import DEPTH_WORDS, Claim, reading
-from resexp.plan.groups import leaves
+from resexp.plan.dotted import leaves
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics
 from resexp.report.pairs import Cell, Pair

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from resexp.plan.groups import value_at
+from resexp.plan.dotted import value_at
 from resexp.report import frames
 from resexp.store import Records
 

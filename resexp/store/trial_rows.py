@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from resexp.plan.groups import leaves, value_at
+from resexp.plan.dotted import leaves, value_at
 from resexp.plan.trial import Trial
 from resexp.store.layout import State
 

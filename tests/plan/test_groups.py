@@ -18,7 +18,8 @@ import resexp
 from resexp import store
 from resexp.errors import ConfigError, MixedError
 from resexp.estimate.network import Measurer
-from resexp.plan.groups import labelled, leaves
+from resexp.plan.dotted import leaves
+from resexp.plan.groups import labelled
 from resexp.plan.make import make_plan
 from resexp.plan.trial import Trial
 

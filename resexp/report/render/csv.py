@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from resexp.plan.groups import leaves
+from resexp.plan.dotted import leaves
 from resexp.report import words
 from resexp.report.build import Report
 from resexp.report.frames import ReportRecords

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.plan.groups import leaves
+from resexp.plan.dotted import leaves
 from resexp.report import words
 from resexp.report.frames import GIVEN, ReportRecords
 from resexp.report.known_parts import not_default

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.plan.groups import leaves
+from resexp.plan.dotted import leaves
 from resexp.plan.status import Status
 from resexp.report import frames, statistics, words
 from resexp.report.statistics import Estimate
