@@ -179,7 +179,8 @@ def scan(folder: Path, classes: Sequence[str] | None, kind: Wanted) -> Tree:
     left_out, images = list[str](), dict[str, list[str]]()
     with readable_root():
         for name in folders_in(folder):
-            images[name] = list(files_below(folder, name, left_out, kind))
+            images[name], unfit = files_below(folder, name, kind)
+            left_out += unfit
         left_out += stray_files(folder, kind)
     if classes is not None:
         images = {name: paths for name, paths in images.items() if paths}

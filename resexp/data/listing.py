@@ -5,7 +5,7 @@ torch.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,12 +67,12 @@ def folders_in(folder: Path) -> list[str]:
     return sorted(entry.name for entry in os.scandir(folder) if is_folder(entry) and not ignored(entry.name))
 
 
-def files_below(folder: Path, inner: str, left_out: list[str], kind: Wanted = IMAGES) -> Iterator[str]:
-    """The images (or files of another kind) at any depth below `folder/inner`. Raises OSError.
+def files_below(folder: Path, inner: str, kind: Wanted) -> tuple[list[str], list[str]]:
+    """The files of this kind at any depth below `folder/inner`, and those left out, each with the reason.
 
-    Paths are relative to `folder`. Links are followed, and no folder is entered twice. Files left out are
-    appended to `left_out`, each with the reason.
+    Paths are relative to `folder`. Links are followed, and no folder is entered twice. Raises OSError.
     """
+    found, left_out = list[str](), list[str]()
     entered = {_identity(folder / inner)}
     waiting = _entries(folder, inner)
     while waiting:
@@ -86,7 +86,8 @@ def files_below(folder: Path, inner: str, left_out: list[str], kind: Wanted = IM
         elif why := kind.unfit(entry):
             left_out.append(f"{path} ({why})")
         else:
-            yield path
+            found.append(path)
+    return found, left_out
 
 
 def stray_files(folder: Path, kind: Wanted) -> list[str]:

@@ -65,25 +65,25 @@ def _white_is_zero(image: Image.Image) -> bool:
     return bool(tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
 
 
-def class_numbers(image: Image.Image, file: Path, groups: int, seen: set[int] | None) -> Image.Image:
-    """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L).
+def class_numbers(image: Image.Image, file: Path, groups: int) -> tuple[Image.Image, bool]:
+    """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L), and whether several
+    numbers of the file have become class 1.
 
     If there are two groups, every value except 0 counts as 1. In a JPEG file, whose compression blurs, only
-    values of at least 128 count as 1. Raises DataError if a number is too large or negative, if pixels are
-    colours, or if the type of the file does not preserve class numbers. The numbers of a file whose type
-    preserves them are added to `seen`.
+    values of at least 128 count as 1, and they all stand for one number. Raises DataError if a number is too
+    large or negative, if pixels are colours, or if the type of the file does not preserve class numbers.
     """
     if groups > 2 and image.format in LOSSY:
         raise DataError(
             f"{file}: is a JPEG file, whose compression changes the numbers of classes; save masks as PNG"
         )
     least = 128 if image.format in LOSSY else 1
+    foreground = set[int]()
 
     def convert(strip: Image.Image) -> Image.Image:
         numbers = _numbers(strip, file)
-        if seen is not None and image.format not in LOSSY:
-            seen.update(np.unique(numbers).tolist())
         if groups == 2:
+            foreground.update(np.unique(numbers[numbers >= least]).tolist())
             return Image.fromarray((numbers >= least).astype(np.uint8))
         if numbers.min() < 0 or numbers.max() >= groups:
             wrong = numbers.max() if numbers.max() >= groups else numbers.min()
@@ -92,7 +92,7 @@ def class_numbers(image: Image.Image, file: Path, groups: int, seen: set[int] | 
             )
         return Image.fromarray(numbers.astype(np.uint8))
 
-    return _by_strips(image, "L", convert)
+    return _by_strips(image, "L", convert), len(foreground) > 1 and image.format not in LOSSY
 
 
 def _numbers(strip: Image.Image, file: Path) -> NDArray[Any]:

@@ -70,6 +70,17 @@ class Picture(NamedTuple):
     more: bool
 
 
+class Mask(NamedTuple):
+    """The classes of a picture's pixels.
+
+    classes: (side, side) uint8. merged: whether the file has several numbers besides 0, which count as one
+    class.
+    """
+
+    classes: Masks
+    merged: bool
+
+
 class Reader:
     """Reads image files in several threads and bounded memory. A context manager.
 
@@ -109,20 +120,21 @@ class Reader:
             small = middle(whole, size, Image.Resampling.BILINEAR)
             return Picture(np.asarray(small.convert("RGB")), whole.size, more)
 
-    def mask(self, file: Path, size: int, groups: int, of: Picture, seen: set[int] | None = None) -> Masks:
-        """A mask's middle square, resized, as class numbers (size, size) uint8 below `groups`. `of` is the
-        picture that it belongs to. `seen` is as in `class_numbers`.
+    def mask(self, file: Path, size: int, groups: int, of: Picture) -> Mask:
+        """A mask's middle square, resized, with class numbers below `groups`. `of` is the picture that it
+        belongs to.
 
         Raises Unreadable, and DataError if the mask differs from the picture in size or has wrong numbers.
         """
         with self._loaded(file) as image:
-            numbers = upright(image, class_numbers(image, file, groups, seen))
+            whole, merged = class_numbers(image, file, groups)
+            numbers = upright(image, whole)
             if numbers.size != of.size:
                 raise DataError(
                     f"{file}: has {numbers.size} pixels and its image {of.size}, both upright as a viewer "
                     "shows them; give both the same size"
                 )
-            return np.asarray(middle(numbers, size, Image.Resampling.NEAREST))
+            return Mask(np.asarray(middle(numbers, size, Image.Resampling.NEAREST)), merged)
 
     @contextmanager
     def _loaded(self, file: Path) -> Iterator[Image.Image]:

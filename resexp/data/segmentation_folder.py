@@ -7,34 +7,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from resexp.data.base import Chunk, Facts, Masks, Progress, Source, Split, fingerprint
+from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.listing import IMAGES, ignored
 from resexp.data.names import same
 from resexp.data.notes import dark, listed
-from resexp.data.pixels import Picture, Reader, Unreadable
+from resexp.data.pixels import Mask, Picture, Reader, Unreadable
 from resexp.data.splits import Splits, find_splits
 from resexp.errors import DataError
 from resexp.machine.folders import own_folder
 from resexp.options import StreamCount
 
 Pair = tuple[Path, Path]
+Seen = tuple[Picture, Mask]
 MERGED = "with several numbers besides 0, all of which are foreground; set data.groups if they are classes"
-
-
-class Masked(NamedTuple):
-    """A picture and its mask. `merged`: whether the mask's file has several numbers besides 0 that count as
-    one class.
-    """
-
-    picture: Picture
-    mask: Masks
-    merged: bool
 
 
 class SegmentationFolder(Source):
@@ -74,29 +64,28 @@ class SegmentationFolder(Source):
                 brightest = max(brightest, int(chunk.images.max(initial=0)))
         yield replace(self._chunk([], [], size), notes=dark(brightest, split))
 
-    def _chunk(self, pairs: Sequence[Pair], read: Sequence[Masked | Unreadable], size: int) -> Chunk:
+    def _chunk(self, pairs: Sequence[Pair], read: Sequence[Seen | Unreadable], size: int) -> Chunk:
         """A chunk of the pairs that could be read, and the names of the other files. `read` has what was read
         of each pair.
         """
-        good = [(pair, one) for pair, one in zip(pairs, read, strict=True) if isinstance(one, Masked)]
+        good = [(pair, *one) for pair, one in zip(pairs, read, strict=True) if isinstance(one, tuple)]
         no_images, no_masks = np.empty((0, size, size, 3), np.uint8), np.empty((0, size, size), np.uint8)
         return Chunk(
-            np.stack([one.picture.pixels for _, one in good]) if good else no_images,
-            np.stack([one.mask for _, one in good]) if good else no_masks,
+            np.stack([picture.pixels for _, picture, _ in good]) if good else no_images,
+            np.stack([mask.classes for *_, mask in good]) if good else no_masks,
             unreadable=tuple(str(one) for one in read if isinstance(one, Unreadable)),
-            first_frames=tuple(self._name(image) for (image, _), one in good if one.picture.more),
-            remarks={MERGED: tuple(self._name(mask) for (_, mask), one in good if one.merged)},
+            first_frames=tuple(self._name(image) for (image, _), picture, _ in good if picture.more),
+            remarks={MERGED: tuple(self._name(file) for (_, file), _, mask in good if mask.merged)},
         )
 
-    def _pair(self, reader: Reader, size: int, pair: Pair) -> Masked:
+    def _pair(self, reader: Reader, size: int, pair: Pair) -> Seen:
         """A picture and its mask. Raises Unreadable, with the file's name, and DataError."""
         image, mask = pair
-        file, seen = image, set[int]()
+        file = image
         try:
             picture = reader.picture(image, size)
             file = mask
-            numbers = reader.mask(mask, size, self.groups, picture, seen)
-            return Masked(picture, numbers, self.groups == 2 and len(seen - {0}) > 1)
+            return picture, reader.mask(mask, size, self.groups, picture)
         except Unreadable as reason:
             raise Unreadable(f"{self._name(file)} ({reason})") from reason
 

@@ -341,7 +341,7 @@ def test_a_mask_is_a_number_a_pixel(
             reader.mask(tmp_path / name, 8, 3, of)
         return
     expected = numbers > 0 if image.mode == "1" else numbers
-    assert np.array_equal(reader.mask(tmp_path / name, 8, groups, of), expected)
+    assert np.array_equal(reader.mask(tmp_path / name, 8, groups, of).classes, expected)
 
 
 def test_a_palette_s_numbers_count_and_not_its_colours(reader: Reader, tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_a_palette_s_numbers_count_and_not_its_colours(reader: Reader, tmp_path:
     image.putpalette([9, 9, 9, *RED, 0, 0, 0])
     image.save(tmp_path / "a.png", transparency=0)
     found = reader.mask(tmp_path / "a.png", 8, 3, Picture(np.empty(0, np.uint8), (8, 8), False))
-    assert np.array_equal(found, np.arange(64).reshape(8, 8) % 3)
+    assert np.array_equal(found.classes, np.arange(64).reshape(8, 8) % 3)
 
 
 def test_a_jpeg_mask_is_cut_at_half(reader: Reader, tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def test_a_jpeg_mask_is_cut_at_half(reader: Reader, tmp_path: Path) -> None:
     with Image.open(tmp_path / "a.jpg") as image:
         assert len(np.unique(np.asarray(image))) > 2
     of = Picture(np.empty(0, np.uint8), (60, 60), False)
-    assert np.array_equal(reader.mask(tmp_path / "a.jpg", 60, 2, of), blocks)
+    assert np.array_equal(reader.mask(tmp_path / "a.jpg", 60, 2, of).classes, blocks)
     with pytest.raises(DataError, match=r"a\.jpg: is a JPEG file.*save masks as PNG"):
         reader.mask(tmp_path / "a.jpg", 60, 3, of)
 
@@ -390,6 +390,6 @@ def test_an_image_and_its_mask_are_compared_upright(reader: Reader, tmp_path: Pa
     Image.new("L", (12, 8)).save(tmp_path / "as stored.png")
     Image.new("L", (8, 12)).save(tmp_path / "as shown.png")
     of = only(reader, tmp_path / "image.jpg")
-    assert reader.mask(tmp_path / "as shown.png", 8, 2, of).shape == (8, 8)
+    assert reader.mask(tmp_path / "as shown.png", 8, 2, of).classes.shape == (8, 8)
     with pytest.raises(DataError, match=r"has \(12, 8\) pixels and its image \(8, 12\), both upright"):
         reader.mask(tmp_path / "as stored.png", 8, 2, of)

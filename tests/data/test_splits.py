@@ -13,7 +13,7 @@ from PIL import Image
 
 from resexp.config.settings import DataConfig
 from resexp.data import cache
-from resexp.data.listing import files_below
+from resexp.data.listing import IMAGES, files_below
 from resexp.data.splits import find_splits
 from resexp.errors import DataError
 
@@ -150,8 +150,7 @@ def test_files_are_known_by_content(tmp_path: Path) -> None:
     (tmp_path / "set" / "nowhere.png").symlink_to("gone")
     (tmp_path / "set" / "device.png").symlink_to("/dev/zero")
     (tmp_path / "set" / "round.png").symlink_to("round.png")
-    left_out = list[str]()
-    found = list(files_below(tmp_path, "set", left_out))
+    found, left_out = files_below(tmp_path, "set", IMAGES)
     assert found == [f"set/{name}" for name in ("E.BMP", "a.jfif", "b.gif", "c", "d.dat")]
     assert left_out == [
         "set/device.png (not a file)",
@@ -170,8 +169,7 @@ def test_links_to_folders_are_followed_and_no_folder_is_entered_twice(tmp_path: 
     (tmp_path / "set/batch").symlink_to(tmp_path / "more")
     (tmp_path / "set/again").symlink_to(tmp_path / "more")
     (tmp_path / "more/deep/up").symlink_to(tmp_path / "set")
-    left_out = list[str]()
-    found = list(files_below(tmp_path, "set", left_out))
+    found, left_out = files_below(tmp_path, "set", IMAGES)
     assert found == ["set/again/1.png", "set/again/deep/2.png", "set/own.png"]
     assert left_out == [
         "set/again/deep/up (leads to a folder that is listed already)",
@@ -186,8 +184,8 @@ def test_many_links_are_not_many_times_the_work(tmp_path: Path) -> None:
         for link in ("left", "right"):
             (tmp_path / f"{number}" / link).symlink_to(tmp_path / f"{number + 1}")
     image(tmp_path / "40/end.png")
-    left_out = list[str]()
-    assert len(list(files_below(tmp_path, "0", left_out))) == 1
+    found, left_out = files_below(tmp_path, "0", IMAGES)
+    assert len(found) == 1
     assert len(left_out) == 40
 
 
@@ -196,7 +194,7 @@ def test_folders_may_lie_deeper_than_python_s_stack(tmp_path: Path) -> None:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 80)
     try:
-        found = list(files_below(tmp_path, "set", []))
+        found, _ = files_below(tmp_path, "set", IMAGES)
     finally:
         sys.setrecursionlimit(limit)
     assert len(found) == 1
