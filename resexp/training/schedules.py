@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, SupportsFloat
 
+from resexp.errors import TrialError
 from resexp.options import Fraction, IdleWith, PositiveFloat
 
 SMOOTHING = 0.98
@@ -97,8 +98,15 @@ def anneal(first: float, last: float, progress: float) -> float:
 
 
 def warmed(schedule: Schedule, step: int, total: int, warmup: float) -> float:
-    """The schedule's factor at `step`, with a linear warm-up over the fraction `warmup` of training."""
+    """The schedule's factor at `step`, with a linear warm-up over the fraction `warmup` of training.
+
+    Raises TrialError unless the schedule gives a finite number.
+    """
     steps = round(warmup * total)
     start = steps if schedule.after_warmup else 0
-    factor = schedule.factor(max(0, step - start), max(1, total - start))
+    given: object = schedule.factor(max(0, step - start), max(1, total - start))
+    factor = float(given) if isinstance(given, SupportsFloat) else math.nan
+    if not math.isfinite(factor):
+        wrong = f"{type(schedule).__name__}.factor gave {given!r} at step {step} of {total}"
+        raise TrialError(f"{wrong}; return a finite number at every step")
     return factor * (step + 1) / steps if step < steps else factor

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch.optim import lr_scheduler
 
+from resexp.errors import TrialError
 from resexp.training.schedules import Constant, Cosine, OneCycle, Schedule, Step, warmed
 
 TOTAL = 40
@@ -70,3 +72,14 @@ def test_a_cosine_after_the_warm_up_begins_at_the_full_rate() -> None:
 @pytest.mark.parametrize("total", [1, 2, 3])
 def test_one_cycle_survives_the_shortest_runs(total: int) -> None:
     assert all(0 < OneCycle().factor(step, total) <= 1 for step in range(total))
+
+
+@pytest.mark.parametrize("given", [None, float("nan"), "0.1"])
+def test_a_schedule_without_a_finite_factor_fails_with_its_name_and_step(given: Any) -> None:
+    class Broken(Schedule):
+        def factor(self, step: int, total: int) -> float:
+            return 1.0 if step < 2 else given
+
+    assert warmed(Broken(), 1, 10, 0.0) == 1
+    with pytest.raises(TrialError, match=r"Broken\.factor gave .* at step 2 of 10; return a finite number"):
+        warmed(Broken(), 2, 10, 0.0)
