@@ -98,17 +98,17 @@ def quantities(part: ast.ClassDef, file: Path) -> tuple[Quantity, ...]:
     Raises ConfigError unless this is a tuple of Quantity, with literal texts as arguments.
     """
     value, where = _assigned(part, "quantities", file)
+    if value is None:
+        return ()
     try:
-        return tuple(
-            map(_quantity, value.elts if isinstance(value, ast.Tuple | ast.List) else [value] * bool(value))
-        )
+        return tuple(map(_quantity, value.elts if isinstance(value, ast.Tuple | ast.List) else [value]))
     except (TypeError, ValueError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
         right = 'write it like (Quantity("error", title="a probe\'s error", unit="%", scale="log"),)'
         wrong = f"is not a tuple of Quantity with literal texts ({error})"[:200]
         raise ConfigError.of(where, f"{part.name}.quantities", wrong, right) from None
 
 
-def _quantity(node: ast.expr | None) -> Quantity:
+def _quantity(node: ast.expr) -> Quantity:
     if not (isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Quantity"):
         raise TypeError("each item should be a Quantity")
     words = [ast.literal_eval(argument) for argument in node.args]

@@ -93,7 +93,7 @@ def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]
     Raises ConfigError if two parts have the same kind, or if the annotation of an option is not supported.
     """
     root = PACKAGE / ALL_ROLES[role][0]
-    files = sorted(root.glob("*.py")) if root.is_dir() else [root] * root.is_file()
+    files = sorted(root.glob("*.py")) if root.is_dir() else [root]
     by_kind: dict[str, PartInfo] = {}
     for plugin in (*(Plugin(file, file.read_bytes()) for file in files), *plugins):
         for part in _scan(role, plugin, plugin in plugins):

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from resexp.store import Records, Running
 
 
-NO_JOBS: Mapping[str, TrialJob] = {}
-
 MOST_LAID_OUT = 500
 """The most rows that Rich fits to the terminal's width, which takes half a millisecond per row."""
 
@@ -104,7 +102,7 @@ def _sized(trial: Trial) -> budgets.Sized:
     return budgets.Sized(trial.variant, plain, trial.depth, match, sizes)
 
 
-def show_status(records: Records, run: Running | None = None, jobs: Mapping[str, TrialJob] = NO_JOBS) -> None:
+def show_status(records: Records, run: Running | None, jobs: Mapping[str, TrialJob]) -> None:
     """Print one row per trial, in the order of the plan, and then where the trials are being trained.
 
     `jobs` are those of trials that wait or run on a cluster, by the trial's id. Rich is not used, because it

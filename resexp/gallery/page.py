@@ -93,16 +93,16 @@ def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     kept = [claim for claim, p in zip(known, adjusted, strict=True) if p <= ALPHA]
     lines = []
     for checked, said in CHECKED.items():
-        mine = [claim for claim in claims if claim.get("verified", "memory") == checked]
+        mine, among, tested = (
+            [claim for claim in some if claim.get("verified", "memory") == checked]
+            for some in (claims, known, kept)
+        )
         if mine:
-            lines.append(f"- {words.counted(len(mine), 'claim')} {said}: {_agree(mine)}.")
+            line = f"- {words.counted(len(mine), 'claim')} {said}: {_agree(mine)}"
             if known:
-                tested = [claim for claim in kept if claim.get("verified", "memory") == checked]
-                among = sum(claim.get("verified", "memory") == checked for claim in known)
-                lines[-1] = (
-                    f"{lines[-1][:-1]}; of the {among} on a direction with a p-value, "
-                    f"after correction: {_agree(tested)}."
-                )
+                line += f"; of the {len(among)} on a direction with a p-value, after correction: "
+                line += _agree(tested)
+            lines.append(f"{line}.")
     return ["\n".join(lines)] if lines else []
 
 

@@ -17,13 +17,13 @@ from resexp.models.base import Block, Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, large_stem, pooled_head
 from resexp.models.parts import (
     Layers,
+    at_depth,
     final_steps,
     first_steps,
     make_block,
     make_norm,
     ordered_branch,
     repeats,
-    wrong_depth,
 )
 from resexp.options import ShrinkFactor, Width
 
@@ -80,10 +80,7 @@ class ImagenetDensenet(Trunk):
         self.theta = theta
 
     def build(self, design: Design) -> Network:
-        if design.depth not in STAGES:
-            rule = ", ".join(map(str, STAGES))
-            raise wrong_depth("imagenet_densenet", design.depth, rule, STAGES.__contains__)
-        counts = STAGES[design.depth]
+        counts = at_depth(STAGES, design.depth, "imagenet_densenet")
         stem = large_stem(design, self.width)
         return dense(design, stem, self.width, counts, block="bottleneck", theta=self.theta)
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.images import image_layers, large_stem, pooled_head
-from resexp.models.parts import final_steps, make_norm, stack, wrong_depth
+from resexp.models.parts import at_depth, final_steps, make_norm, stack
 from resexp.options import Width
 
 STAGES: dict[int, tuple[str, tuple[int, int, int, int]]] = {
@@ -31,10 +31,7 @@ class ImagenetResnet(Trunk):
         self.width = width
 
     def build(self, design: Design) -> Network:
-        if design.depth not in STAGES:
-            rule = ", ".join(map(str, STAGES))
-            raise wrong_depth("imagenet_resnet", design.depth, rule, STAGES.__contains__)
-        block, counts = STAGES[design.depth]
+        block, counts = at_depth(STAGES, design.depth, "imagenet_resnet")
         expansion = 1 if block == "basic" else 4
         stages = [(n, self.width * expansion * 2**i, 1 if i == 0 else 2) for i, n in enumerate(counts)]
         blocks, channels = stack(design, image_layers(design, block), self.width, stages)

@@ -212,9 +212,8 @@ def mirror(network: Network, seed: int, gain: float) -> None:
 
 def shrink_last_layers(network: Network) -> None:
     """GPT-2: the last layer in each of L branches is scaled by 1/sqrt(L)."""
-    for block in network.blocks:
-        branch = block.get_submodule("branch")
-        *_, last = [m for m in branch.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    for block in network.in_order():
+        *_, last = [m for m in block.branch.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
         last.weight.mul_(len(network.blocks) ** -0.5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -14,12 +15,12 @@ from resexp.models.base import Block, Chain, Design, Network, Trunk
 from resexp.models.images import pooled_head
 from resexp.models.parts import (
     Layers,
+    at_depth,
     final_steps,
     first_steps,
     make_block,
     make_norm,
     ordered_branch,
-    wrong_depth,
 )
 from resexp.options import Width
 
@@ -62,14 +63,12 @@ class M_Net(Trunk):
         self.layout = layout
 
     def build(self, design: Design) -> Network:
-        if design.depth not in LAYERS:
-            rule = ", ".join(map(str, LAYERS))
-            raise wrong_depth("m_net", design.depth, rule, lambda depth: depth in LAYERS)
+        stages = at_depth(LAYERS, design.depth, "m_net")
         if self.layout == "torchaudio" and design.depth != 5:
             wrong = f"the torchaudio tutorial's net has depth 5, and the depth is {design.depth}"
             raise ConfigError.of("", "model.layout", wrong, "give depth: 5, or layout: dai2016")
         norm, channels = partial(make_norm, design.norm), design.shape[0]
-        blocks = self._blocks(design)
+        blocks = self._blocks(design, stages)
         last = blocks[-1].connection.out
         step = 4 if self.layout == "dai2016" else 16
         stem = OrderedDict[str, nn.Module](
@@ -77,15 +76,15 @@ class M_Net(Trunk):
         )
         stem |= first_steps(design, norm, self.width)
         ending = final_steps(design, norm, last)
-        if len(LAYERS[design.depth]) < 4:
+        if len(stages) < 4:
             ending.append(("shrink", _pool(POOL)))
         return Chain(nn.Sequential(stem), blocks, pooled_head(last, design.classes, ending))
 
-    def _blocks(self, design: Design) -> list[Block]:
+    def _blocks(self, design: Design, stages: Sequence[int]) -> list[Block]:
         wider = (1, 2, 4, 8) if self.layout == "dai2016" else (1, 2, 2)
         plan = [
             (self.width * times, PER_BLOCK if start + PER_BLOCK <= layers else 1, 1 if start else POOL)
-            for layers, times in zip(LAYERS[design.depth], wider, strict=False)
+            for layers, times in zip(stages, wider, strict=False)
             for start in range(0, layers, PER_BLOCK)
         ]
         blocks, inputs = list[Block](), self.width

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import nn
 
@@ -15,6 +16,8 @@ from resexp.connections.scaling import LayerScale
 from resexp.errors import ConfigError
 from resexp.models.base import Block, Design
 from resexp.models.shortcut import ShortcutFactory
+
+Value = TypeVar("Value")
 
 LEAK = 0.2
 """The slope of `leaky_relu` below 0, as in DCGAN (Radford et al. 2015, arXiv:1511.06434)."""
@@ -232,6 +235,13 @@ def repeats(trunk: str, depth: int, unit: int, others: int, where: str = "") -> 
         rule = f"{unit if unit > 1 else ''}n+{others} {where}".rstrip()
         raise wrong_depth(trunk, depth, rule, lambda d: d > others and (d - others) % unit == 0)
     return n
+
+
+def at_depth(table: Mapping[int, Value], depth: int, trunk: str) -> Value:
+    """What the table of a trunk has for a depth. Raises ConfigError if the trunk has no such depth."""
+    if depth not in table:
+        raise wrong_depth(trunk, depth, ", ".join(map(str, table)), table.__contains__)
+    return table[depth]
 
 
 def wrong_depth(trunk: str, depth: int, rule: str, allowed: Callable[[int], bool]) -> ConfigError:

@@ -54,7 +54,7 @@ def test_it_is_said_in_the_run_the_status_and_the_report(
     assert (trial["train_examples"], trial["test_examples"]) == (4, 4)
     assert (trial["train_chance"], trial["test_chance"]) == (0.5, 0.5)
     capsys.readouterr()
-    show_status(records)
+    show_status(records, None, {})
     shown = " ".join(capsys.readouterr().out.split())
     report = build(records)
     for note in said:

@@ -28,7 +28,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def look(results: Path, *, reported: bool) -> None:
     """What status, report, plan and probe read."""
     records = store.read(results / "exp")
-    show_status(records)
+    show_status(records, None, {})
     if reported:
         report = build(records)
         for form in (markdown, json, csv, html, latex):
