@@ -10,6 +10,9 @@ DASH = "–"
 MEANINGS = {"skip": "concatenation"}
 """Kinds of connections whose names mean something else in the literature -> what these connections do."""
 
+LETTERS = "h is the state before a block, h' the state after it, f the block's branch and S its shortcut"
+"""What the letters in the equations of connections mean."""
+
 
 def clean(text: object, *, lines: bool = False) -> str:
     """The text with control characters, format characters and halves of surrogate pairs as escapes, so that

@@ -177,7 +177,7 @@ def status(
 
 @app.command()
 def stop(
-    name: options.Name = None, results: options.Results = RESULTS, plugin: options.Plugins = None
+    name: options.Name = None, results: options.Results = RESULTS, plugin: options.Launchers = None
 ) -> None:
     """Stop an experiment: its run on this machine, and its jobs on a cluster. Trials save their state."""
     from resexp import api, store

@@ -29,6 +29,10 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="A Python file with parts of your own, such as a connection or a probe."),
 ]
+Launchers = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file with a launcher of your own, if it has started the jobs."),
+]
 Additions = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="A Python file with tables or figures of your own."),

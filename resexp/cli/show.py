@@ -5,18 +5,19 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+from collections.abc import Sequence
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.signature import REQUIRED
 from resexp.errors import ConfigError
-from resexp.text import called, written
+from resexp.text import LETTERS, called, written
 
 ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ALL_ROLES}
 
 
 def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] = ()) -> str:
-    """All parts of a role, or one of them, with docstrings and options.
+    """All parts of a role, or one of them, with docstrings and options. Equations come after their letters.
 
     Raises:
         ConfigError: there is no such role or kind.
@@ -28,18 +29,25 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
     if kind is not None and kind not in parts:
         raise ConfigError.of("command line", kind, f"is not a {name}", scan.suggest_kind(kind, parts))
     chosen = parts.values() if kind is None else [parts[kind]]
-    texts = [*map(part_text, chosen), *(filter(None, [common_options(name)]) if kind else ())]
-    return "\n\n".join(texts)
+    letters = f"In these equations {LETTERS}." if name == "connection" else ""
+    return "\n\n".join(filter(None, [letters, *map(part_text, chosen), common_options(name)]))
 
 
 def common_options(role: str) -> str:
-    """A sentence with the names of the options that all parts of a role have; "" if there are none."""
-    from resexp.config.settings import ROLE_CONFIGS, PartConfig
+    """The options that all parts of a role have, under a line that says so; "" if there are none."""
+    from resexp.config.settings import ROLE_CONFIGS, OneOf, PartConfig
 
     known = ROLE_CONFIGS[role].model_fields if role in ROLE_CONFIGS else {}
-    names = [name for name in known if name not in PartConfig.model_fields]
     noun = "data set" if role == "data" else role
-    return f"Every {noun} also has: {', '.join(names)} (see docs/configuration.md)." if names else ""
+    lines = [f"Every {noun} also has these options, which are refused where they have no effect:"]
+    for name, field in known.items():
+        roles = [item.role for item in field.metadata if isinstance(item, OneOf)]
+        words = [f"see `resexp show {role}s`" for role in roles] or [
+            type_name(field.annotation) + bounds(field.metadata)
+        ]
+        if name not in PartConfig.model_fields:
+            lines.append(option_line(name, words[0], REQUIRED if field.is_required() else field.default))
+    return "\n".join(lines) if lines[1:] else ""
 
 
 def part_text(part: scan.PartInfo) -> str:
@@ -48,10 +56,14 @@ def part_text(part: scan.PartInfo) -> str:
     ours = part.role == "connection" and part.plugin is None
     lines = [called(part.kind) if ours else part.kind, f"    {first}"]
     lines += [f"    {line}".rstrip() for line in rest.strip().splitlines()]
-    for name, option in part.options.items():
-        default = "required" if option.default is REQUIRED else f"default {written(option.default)}"
-        lines.append(f"    - {name}: {type_name(option.annotation)}, {default}")
+    options = part.options.items()
+    lines += [option_line(name, type_name(option.annotation), option.default) for name, option in options]
     return "\n".join(lines)
+
+
+def option_line(name: str, words: str, default: object) -> str:
+    """The line of an option whose values are described by `words`."""
+    return f"    - {name}: {words}, {'required' if default is REQUIRED else f'default {written(default)}'}"
 
 
 def type_name(annotation: object) -> str:
@@ -66,16 +78,16 @@ def type_name(annotation: object) -> str:
     if origin is tuple:
         return f"list of {type_name(arguments[0])}"
     names = {int: "integer", float: "number", str: "text", bool: "true | false", type(None): "null"}
-    return names.get(annotation, str(annotation)) if isinstance(annotation, type) else str(annotation)
+    return names.get(annotation, "mapping") if isinstance(annotation, type) else str(annotation)
 
 
-def bounds(metadata: tuple[object, ...]) -> str:
+def bounds(metadata: Sequence[object]) -> str:
     """The limits of a number, for example " (> 0)"."""
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
     limits = [
         f"{sign} {getattr(limit, name)}"
         for field in metadata
-        for limit in getattr(field, "metadata", [])
+        for limit in getattr(field, "metadata", [field])
         for name, sign in signs.items()
         if getattr(limit, name, None) is not None
     ]

@@ -40,9 +40,10 @@ class Copied:
 class Hyper(Copied, ShortcutConnection):
     """H' = S A H + b f(a . H)
 
-    Static hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.1. The matrix A (n x n) and the
-    vectors a and b (n) are learned, and a . H is the sum of the streams weighted by a. At the start A is the
-    identity, every b is 1, and in block l the vector a picks stream l mod n. At first this is residual.
+    Static hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.1. The state H consists of n
+    streams, which begin as copies of the stem's output. The matrix A (n x n) and the vectors a and b (n) are
+    learned, and a . H is the sum of the streams weighted by a. At the start A is the identity, every b is 1,
+    and in block l the vector a picks stream l mod n. At first this is residual.
     """
 
     def __init__(self, site: Site, *, n: Streams = 4, **shortcut: ShortcutKind) -> None:

@@ -22,7 +22,7 @@ class Resnet(Trunk):
     He et al. 2015 (arXiv:1512.03385), section 4.2. The depth is 6n+2 with basic blocks (two 3x3 layers) of
     `width`, 2 `width` and 4 `width` channels, and 9n+2 with bottlenecks (1x1, 3x3, 1x1), whose states have
     four times as many channels. `dirac` and `rep` are basic blocks with a shortcut inside every layer
-    (DiracNet and RepVGG, see `reparam`), made for the connection `plain`.
+    (DiracNet and RepVGG, see `resexp/models/reparam.py`), made for the connection `plain`.
 
     `pre_activation` is for the orders in which a norm, an activation or both precede the first layer of a
     branch. With `branch` they act on the branch alone. With `both` they also act on the shortcut, in the

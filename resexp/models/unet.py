@@ -89,8 +89,11 @@ class Unet(Trunk):
     each of these blocks. On the way down a level begins with a stride of 2. On the way up it begins with a
     1x1 layer, which no connection spans, and nearest-neighbour upsampling, which unlike a transposed
     convolution leaves no checkerboard pattern (Odena et al. 2016, doi:10.23915/distill.00003). The depth is
-    (4 levels - 2) n + levels + 1, for example 10n+4 for three levels. `long_skip`: none, add, concat or gate
-    (see `long_skip.py`).
+    (4 levels - 2) n + levels + 1, for example 10n+4 for three levels.
+
+    `long_skip` says how the decoder's state h, where a level begins, is joined with the encoder's state m,
+    where that level ended: h (`none`), h + P m (`add`), [h, m] (`concat`), or h + g P m with
+    g = sigmoid(W h + b) (`gate`). P is a 1x1 map if the channels of h and m differ, otherwise the identity.
     """
 
     targets: ClassVar[tuple[str, ...]] = ("masks",)

@@ -20,8 +20,8 @@ class Lesion(Probe):
 
     The loss is the cross-entropy (nats) without label smoothing. The network is not retrained (Veit et al.
     2016, arXiv:1605.06431, sections 4.1 to 4.3). The branch of a removed block gives 0, so that only its
-    shortcut is left; a block without a shortcut passes its state on unchanged. A transition is
-    a block where a stage begins. The readings are:
+    shortcut is left; a block without a shortcut passes its state on unchanged. A transition is a block where
+    a stage begins. The readings are:
 
     `intact_error`, `intact_loss`: nothing is removed.
     `error`, `loss`: one block that is not a transition is removed.

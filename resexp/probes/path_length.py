@@ -21,13 +21,13 @@ class PathLength(Probe):
     """Gradients g_k that reach the first block's input through k of the n branches, for k up to `longest`.
 
     After Veit et al. 2016 (arXiv:1605.06431), section 4.3. The loss is the cross-entropy without label
-    smoothing. A path goes through the branches of k random
-    blocks and the shortcuts of all other blocks. `path_gradient`, with index k, is the mean of ||g_k|| over
-    `draws` such paths. `path_share` is this mean times C(n, k) 2^-n. Here C(n, k) is the number of paths of
-    length k, and 2^n the number of all paths. `path_share` is what paths of this length contribute if all
-    gradients have one direction. A gradient through a gate, or through a weight that depends on the state,
-    counts as the shortcut's. A network without shortcuts has one path, of length n, so shorter paths give 0.
-    Batch norms use the statistics of the probe batch.
+    smoothing. A path goes through the branches of k random blocks and the shortcuts of all other blocks.
+    `path_gradient`, with index k, is the mean of ||g_k|| over `draws` such paths. `path_share` is this mean
+    times C(n, k) 2^-n. Here C(n, k) is the number of paths of length k, and 2^n the number of all paths.
+    `path_share` is what paths of this length contribute if all gradients have one direction. A gradient
+    through a gate, or through a weight that depends on the state, counts as the shortcut's. A network without
+    shortcuts has one path, of length n, so shorter paths give 0. Batch norms use the statistics of the probe
+    batch.
     """
 
     network = Chain

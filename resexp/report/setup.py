@@ -12,7 +12,7 @@ from resexp.plan.dotted import leaves
 from resexp.report import confounded, frames, naming, protocol, words
 from resexp.report.known_parts import equation, not_default
 from resexp.report.tables import tuning
-from resexp.text import MEANINGS, called
+from resexp.text import LETTERS, MEANINGS, called
 
 if TYPE_CHECKING:
     from resexp.report.frames import ReportRecords
@@ -28,7 +28,6 @@ DATA = ("train_size", "test_size", "validation_size", "root", "subset_seed")
 MOST = 6
 """The most different texts that a row lists."""
 RECIPE = ("optimizer", "schedule", "epochs", "iterations", "batch_size", "precision")
-LETTERS = "h is the state before a block, h' the state after it, f the block's branch and S its shortcut"
 
 
 @dataclass(frozen=True)

@@ -433,8 +433,18 @@ def test_a_signal_while_a_command_is_ending_shows_no_traceback() -> None:
     assert "Usage" in ended.stdout
 
 
-def test_one_part_is_shown_with_the_options_that_all_of_its_role_have(here: Here) -> None:
+def test_parts_are_shown_with_the_options_that_all_of_their_role_have(here: Here) -> None:
     shown = here("show", "models", "resnet").stdout
-    assert "\nEvery model also has: depth, connection, order, norm, activation, init, " in shown
-    assert "\nEvery data set also has: train_size, " in here("show", "data", "digits").stdout
+    assert "\nEvery model also has these options, which are refused where they have no effect:\n" in shown
+    assert "    - depth: integer (> 0, <= 4000), required\n" in shown
+    assert "    - connection: see `resexp show connections`, default plain\n" in shown
+    assert "    - init_noise: number (>= 0, <= 1), default 0.1\n" in shown
+    assert "    - train_size: integer (> 0, " in here("show", "data").stdout
     assert "also has" not in here("show", "connections", "plain").stdout
+
+
+@pytest.mark.parametrize("kind", [(), ("plain",)])
+def test_equations_are_shown_after_their_letters(here: Here, kind: tuple[str, ...]) -> None:
+    shown = here("show", "connections", *kind).stdout
+    assert shown.startswith("In these equations h is the state before a block, ")
+    assert "In these equations" not in here("show", "probes", "cka").stdout
