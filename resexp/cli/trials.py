@@ -76,6 +76,8 @@ def _show_cost(outline: Outline, console: Console) -> None:
     groups = budgets.other_groups(trial.settings["model"] for trial in outline.trials)
     for warning in (*budgets.warnings(list(map(_sized, outline.trials))), *groups):
         console.print(warning, markup=False, highlight=False)
+    for warning in outline.warnings:
+        console.print(clean(warning), markup=False, highlight=False)
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:

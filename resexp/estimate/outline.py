@@ -23,7 +23,8 @@ class Outline:
     if it is from timed steps. checkpoint_bytes: about how much room the checkpoints of the unfinished trials
     will take. free_bytes: how much is free where they will be; None if unknown. note: a sentence about
     memory, or None. others: how many unfinished trials --only leaves out. looks: the numbers of seeds after
-    which a run with --until decided may end; the plan is that of the last one.
+    which a run with --until decided may end; the plan is that of the last one. warnings: sentences on what
+    differs from an earlier plan, such as why trials are trained again. `resexp run` says the same.
     """
 
     experiment: str
@@ -37,10 +38,12 @@ class Outline:
     note: str | None = None
     others: int = 0
     looks: tuple[int, ...] = ()
+    warnings: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         rows = [{**trial.to_json(), "status": self.status[trial.id]} for trial in self.trials]
         known = {key: getattr(self, key) for key in ("seconds_left", "checkpoint_bytes", "free_bytes")}
+        known["warnings"] = self.warnings
         return {"experiment": self.experiment, "slots": self.slots, **known, "trials": rows}
 
 
@@ -72,7 +75,7 @@ def outline(
     from resexp.plan.looks import at_last_look, looks
     from resexp.plan.make import make_plan
     from resexp.plan.status import Status
-    from resexp.store import states
+    from resexp.store import changed, states
 
     if most:
         experiment = at_last_look(experiment, most)
@@ -80,7 +83,7 @@ def outline(
     slots = device_slots(device, 1, jobs)
     measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))
     planned = make_plan(experiment, measurer, progress)
-    stored = states(results / experiment.name, planned)
+    stored = states(folder := results / experiment.name, planned)
     trials = choose(planned, conditions)
     status = {trial.id: stored[trial.id].status for trial in trials}
     others = sum(not stored[trial.id].finished for trial in planned if trial.id not in status)
@@ -93,7 +96,8 @@ def outline(
     disk = checkpoint_bytes(left, len(slots)), free_bytes(results)
     after = tuple(look.seeds for look in looks(most)) if most else ()
     return Outline(
-        experiment.name, trials, status, tuple(slots), seconds, len(done), *disk, fitting.note, others, after
+        *(experiment.name, trials, status, tuple(slots), seconds, len(done), *disk, fitting.note, others),
+        *(after, changed(folder, planned, stored)),
     )
 
 

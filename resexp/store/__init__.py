@@ -18,7 +18,7 @@ JSON document and every row contains a checksum of its own bytes.
 
 from resexp.plan.status import Status
 from resexp.store.attempt import Attempt
-from resexp.store.existing import experiments, find, finished, running, states
+from resexp.store.existing import changed, experiments, find, finished, running, states
 from resexp.store.experiment import StoredExperiment, create
 from resexp.store.experiment_lock import Hold, explained, hold
 from resexp.store.failure import fail, place_of
@@ -53,6 +53,7 @@ __all__ = [
     "TrialFolder",
     "Unpacked",
     "begun_otherwise",
+    "changed",
     "create",
     "experiments",
     "explained",

@@ -15,6 +15,7 @@ from resexp.plan import numerics
 from resexp.plan.trial import Trial
 from resexp.store.documents import read_or_empty
 from resexp.store.layout import ExperimentFolder, TrialFolder
+from resexp.store.planned import refuse_newer
 from resexp.store.registration import registration
 from resexp.text import counted
 
@@ -22,6 +23,30 @@ BACK = "They are kept: `resexp run` with the configuration and overrides that pl
 """How to get trials back that a new plan set aside. It is not enough to leave out the overrides of the new
 command, because the command that planned them may have had overrides, too.
 """
+
+
+def earlier_plan(folder: ExperimentFolder, trials: Sequence[Trial]) -> dict[str, Any]:
+    """The plan in the folder. {} if it has the same trials as the new plan and has set none aside, or if it
+    cannot be read. Raises StoreError if its format is newer than this version knows.
+    """
+    plan = refuse_newer(folder)
+    old = plan.get("trials")
+    known = [t.get("id") for t in old if isinstance(t, dict)] if isinstance(old, list) else []
+    same = known == [trial.id for trial in trials] and not plan.get("aside")
+    return {} if same else read_or_empty(folder.plan)
+
+
+def compared(
+    folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial], before: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:
+    """What the user must know of a new plan: sentences on why trials are trained again, on registered trials
+    that the plan lacks, and on trials that it leaves out. Also returns the ids of those that it leaves out.
+
+    `pending` are those of `trials` that have no result. `before` is what `earlier_plan` returns.
+    """
+    aside = set_aside(before, trials)
+    sentences = [*reasons(folder, trials, pending), *unregistered(folder, trials)]
+    return [*sentences, *([warning(folder, trials, aside)] if aside else [])], aside
 
 
 def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from resexp.errors import NoExperimentError
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
+from resexp.store import changes
 from resexp.store.documents import read_or_empty
 from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished
@@ -52,6 +53,18 @@ def states(path: Path, trials: Iterable[Trial]) -> dict[str, State]:
     folder = ExperimentFolder(path)
     run = running_in(folder)
     return {trial.id: state_of(folder.trial(trial), trial.id, run.name if run else None) for trial in trials}
+
+
+def changed(path: Path, trials: Sequence[Trial], known: Mapping[str, State]) -> list[str]:
+    """Sentences on how a plan of these trials differs from what is in the experiment's folder `path`, such as
+    on trials that are trained again because a plugin has changed. `known` are the states of the trials by id.
+
+    Raises StoreError if the folder has a newer format or cannot be read.
+    """
+    folder = ExperimentFolder(path)
+    pending = [trial for trial in trials if not known[trial.id].finished]
+    with explained(path):
+        return changes.compared(folder, trials, pending, changes.earlier_plan(folder, trials))[0]
 
 
 def running(path: Path, wait: float = 0.0) -> Running | None:

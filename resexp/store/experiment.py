@@ -21,7 +21,6 @@ from resexp.store.experiment_lock import Hold, check_plain, explained, hold
 from resexp.store.failure import write_failure
 from resexp.store.job_notes import JobNotes
 from resexp.store.layout import FORMAT, PLAN_FORMAT, State, state_of
-from resexp.store.planned import refuse_newer
 
 
 class StoredExperiment:
@@ -172,13 +171,8 @@ class StoredExperiment:
         """Set `warnings` by comparison with the plan `before`. If the command has overrides, returns the ids
         of the trials that the new plan leaves out, so that the new plan can list them.
         """
-        overrides = self._environment.get("overrides", ())
-        self.warnings = changes.reasons(self._folder, self.trials, self.pending())
-        self.warnings += changes.unregistered(self._folder, self.trials)
-        aside = changes.set_aside(before, self.trials)
-        if aside:
-            self.warnings.append(changes.warning(self._folder, self.trials, aside))
-        return aside if overrides else []
+        self.warnings, aside = changes.compared(self._folder, self.trials, self.pending(), before)
+        return aside if self._environment.get("overrides") else []
 
     def _write(self, config_text: str, further: Mapping[str, Any]) -> None:
         """Write the configuration and the plan. `further` has keys of the plan for readers of results."""
@@ -233,15 +227,16 @@ def create(
     experiment = StoredExperiment(held, trials, environment, {} if fresh else states)
     try:
         with explained(folder.path):
-            same = _shows(refuse_newer(folder), trials)
+            before = changes.earlier_plan(folder, trials)
             if fresh:
+                before = {}
                 for old in (folder.trials, folder.plugins, folder.runs):
                     if old.exists():
                         shutil.rmtree(old)
                 folder.environment.unlink(missing_ok=True)
                 folder.reported.unlink(missing_ok=True)
             durable.make_own_folder(folder.trials)
-            aside = experiment._compare({} if fresh or same else read_or_empty(folder.plan))
+            aside = experiment._compare(before)
             experiment._keep(plugins)
             further = {"published": dict(published or {}), "notes": list(notes), "aside": list(aside)}
             further |= {"look": dict(look)} if look else {}
@@ -251,10 +246,3 @@ def create(
         experiment.close()
         raise
     return experiment
-
-
-def _shows(plan: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
-    """Whether a plan, whose fields may be unchecked, has exactly these trials and has set none aside."""
-    old = plan.get("trials")
-    known = [t.get("id") for t in old if isinstance(t, dict)] if isinstance(old, list) else []
-    return known == [trial.id for trial in trials] and not plan.get("aside")

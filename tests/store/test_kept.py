@@ -11,6 +11,8 @@ from unmeasured import Unmeasured
 
 import resexp
 from resexp import api, store
+from resexp.cli.trials import show_plan
+from resexp.estimate.outline import outline
 from resexp.plan import numerics, translation
 from resexp.plan.make import make_plan
 from resexp.plan.translation import Rewritten
@@ -93,7 +95,9 @@ def mend(monkeypatch: pytest.MonkeyPatch, choices: dict[str, dict[str, int]]) ->
     monkeypatch.setattr(numerics, "CHOICES", choices)
 
 
-def test_mended_numbers_are_named_and_trained_again(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mended_numbers_are_named_and_trained_again(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     mend(monkeypatch, {"model.init": {"orthogonal": 2}, "training.schedule.low_rate": {"*": 3}})
     notes = store.read(results / "kept").notes
     assert notes == [
@@ -104,13 +108,18 @@ def test_mended_numbers_are_named_and_trained_again(results: Path, monkeypatch: 
     ]
     trials = planned()
     assert not {trial.id for trial in trials} & {path.name[-12:] for path in results.glob("kept/trials/*")}
+    why = [
+        "this version computes other numbers for orthogonal: 4 of 9 trials are trained again.",
+        "this version computes other numbers for orthogonal and low_rate: 2 of 9 trials are trained again.",
+    ]
+    plan = outline(resexp.load(KEPT / "kept.yaml"), "cpu", 1, results)
+    show_plan(plan)
+    said = " ".join(capsys.readouterr().out.split())
+    assert list(plan.warnings) == why
+    assert all(sentence in said for sentence in why)
     with opened(results, trials) as experiment:
         assert len(experiment.pending()) == 9
-        assert experiment.warnings == [
-            "this version computes other numbers for orthogonal: 4 of 9 trials are trained again.",
-            "this version computes other numbers for orthogonal and low_rate: "
-            "2 of 9 trials are trained again.",
-        ]
+        assert experiment.warnings == why
     records = store.read(results / "kept")
     assert set(records.trials["status"]) == {"pending"}, "nothing old is averaged with new"
 
