@@ -77,7 +77,8 @@ def supervise(
                 free = list(slots)
                 while (sweep.queue or sweep.running) and not (interrupted or stopped):
                     while sweep.queue and free:
-                        sweep.start(free.pop(0))
+                        if sweep.start(free[0]):
+                            free.pop(0)
                     sweep.watch()
                     free += sweep.reap()
                     experiment.check_signs()

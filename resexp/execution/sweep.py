@@ -86,9 +86,12 @@ class Sweep:
         self.all_work = sum(work_of(trial) for trial in pending if trial.id in chosen | adopted)
         self.before = len(self.trials) - len(left)
 
-    def start(self, device: str) -> None:
-        """Start the next trial of the queue on this device."""
+    def start(self, device: str) -> bool:
+        """Start the next trial of the queue on this device. False if that trial has a result by now."""
         trial, options = self.queue.popleft(), self.options
+        if self.experiment.finished_meanwhile(trial):
+            self._count(trial, self.experiment.last_state(trial))
+            return False
         self.tries[trial.id] += 1
         folder, number = self.experiment.claim(trial)
         job = Job(
@@ -104,6 +107,7 @@ class Sweep:
         worker = RunningWorker(trial, number, device, self.launcher.start(job), self.awake)
         self.running.append(worker)
         self._announce(worker)
+        return True
 
     def alive(self) -> bool:
         """Whether any worker is still queued or runs. If so, stopping at once would lose work."""
@@ -187,6 +191,10 @@ class Sweep:
                 return
             self.experiment.fail(trial, worker.number, *self._cause(worker, outcome, state, taken))
             state = self.experiment.state(trial)
+        self._count(trial, state)
+
+    def _count(self, trial: Trial, state: State) -> None:
+        """Note how a trial has ended, and show it."""
         self.losses = 0
         self.counts[state.status] += 1
         self.work_done += work_of(trial)

@@ -89,6 +89,16 @@ class StoredExperiment:
         self.notes = [note for _, state in states for note in state.notes]
         return [trial for trial, state in states if not state.finished]
 
+    def finished_meanwhile(self, trial: Trial) -> bool:
+        """Whether a trial that was not finished has a valid result now. A job or worker of an earlier run may
+        have written it since the trial's state was read.
+        """
+        with explained(self.path):
+            if not self._folder.trial(trial).result.exists():
+                return False
+        self._states[trial.id] = self.state(trial)
+        return self._states[trial.id].finished
+
     def claim(self, trial: Trial) -> tuple[Path, int]:
         """Register a new attempt at a trial; returns the trial's folder and the attempt's number, from 1.
 

@@ -95,6 +95,24 @@ def test_a_job_that_an_earlier_run_has_started_is_not_started_again(tmp_path: Pa
     assert launcher.stopped == []
 
 
+def test_a_trial_that_a_job_finishes_after_its_state_was_read_is_not_trained_again(tmp_path: Path) -> None:
+    trials = [stub.trial("t"), stub.trial("u"), stub.trial("v")]
+    first, second, _ = left_over(tmp_path, *trials)
+    states = store.states(tmp_path / "exp", trials)
+    with store.create(
+        tmp_path, "exp", config_text="", trials=trials, environment={}, states=states
+    ) as experiment:
+        stub.train(store.Attempt(first.folder, first.number))
+        stub.train(store.Attempt(second.folder, second.number))
+        store.TrialFolder(second.folder).metrics.write_bytes(b"damaged")
+        before = store.TrialFolder(first.folder).result.read_bytes()
+        launcher = Queue()
+        summary = supervisor.supervise(experiment, launcher, Options("stub:train"), display=Display())
+    assert summary.counts == {Status.DONE: 3}
+    assert sorted(job.folder.name.partition("-")[0] for job in launcher.started) == ["u", "v"]
+    assert store.TrialFolder(first.folder).result.read_bytes() == before
+
+
 def test_one_that_another_attempt_has_superseded_or_that_is_not_in_the_plan_is_stopped(
     tmp_path: Path,
 ) -> None:
