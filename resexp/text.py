@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 
 DASH = "–"
 """Shown where there is no number."""
@@ -50,6 +51,14 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def signal_name(number: int) -> str:
+    """A signal in words, such as "signal 9 (SIGKILL)". Most real-time signals have a number alone."""
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"
 
 
 def size(count: int) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from resexp.execution.launcher import Job, Launcher, Outcome
 from resexp.execution.server_process import LOST, ServerProcess, Worker
 from resexp.execution.worker import work
+from resexp.text import signal_name
 
 READY = "resexp.execution.ready"
 """The module that every server process loads, whatever is trained."""
@@ -153,7 +154,7 @@ def outcome_of(status: int, oom_kills_before: int) -> Outcome:
     if status == -signal.SIGKILL and oom_kills() > oom_kills_before:
         return Outcome(status, "oom", "out of memory")
     if status < 0:
-        return Outcome(status, "crash", f"crashed: signal {-status} ({signal.Signals(-status).name})")
+        return Outcome(status, "crash", f"crashed: {signal_name(-status)}")
     words = f"crashed: the process ended with exit status {status} and left no result"
     return Outcome(status, "crash", words)
 

@@ -172,7 +172,13 @@ def submit(
     script = "\n".join(("#!/bin/sh", *setup, f"exec {_program(path, per_job)}", ""))
     try:
         done = subprocess.run(
-            command, input=script, capture_output=True, text=True, check=False, timeout=LONGEST
+            command,
+            input=script,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            check=False,
+            timeout=LONGEST,
         )
     except OSError as problem:
         notes.remove(batch.name)

@@ -152,8 +152,12 @@ def _restart() -> int:
 
 
 def slurm(*command: str, seconds: float = PATIENCE) -> str:
-    """What one of Slurm's programs prints. Raises OSError or SubprocessError if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds)
+    """What one of Slurm's programs prints. Raises OSError or SubprocessError if it fails. Names of the user's
+    other jobs may have any bytes.
+    """
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=True, timeout=seconds
+    )
     return done.stdout
 
 

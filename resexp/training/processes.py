@@ -25,6 +25,7 @@ from typing import Any
 from torch import distributed
 
 from resexp.errors import TrialError, out_of_memory, words
+from resexp.text import signal_name
 from resexp.training.member import Member, Parted, join, meeting_place, parting
 
 NOTICE = 5.0
@@ -167,7 +168,7 @@ class Others:
             raise MemoryError(f"{name}: {cause}") if memory else TrialError(f"{name}: {cause}")
         status = self._processes[number - 1].exitcode or 0
         if status < 0:
-            print(f"{name} was ended by signal {-status} ({signal.Signals(-status).name})", flush=True)
+            print(f"{name} was ended by {signal_name(-status)}", flush=True)
             os.kill(os.getpid(), -status)
         raise TrialError(f"{name} ended with status {status}")
 

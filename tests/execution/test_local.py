@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 import stub
 
-from resexp.execution.local import Local
+from resexp.execution.local import Local, oom_kills, outcome_of
 
 T = TypeVar("T")
 
@@ -26,6 +26,11 @@ def test_all_of_them_end_well_or_none_goes_on(tmp_path: Path) -> None:
     assert not launcher.together(stub.nap, [(tmp_path / "absent/c", 0.0), (tmp_path / "d", 60.0)])
     time.sleep(0.1)
     assert not (tmp_path / "d").exists(), "it was killed while it slept"
+
+
+def test_a_signal_without_a_name_is_a_cause_too() -> None:
+    assert outcome_of(-signal.SIGKILL, oom_kills()).cause == "crashed: signal 9 (SIGKILL)"
+    assert outcome_of(-40, oom_kills()).cause == "crashed: signal 40"
 
 
 def test_a_worker_has_the_variables_of_the_process_that_asks_now(

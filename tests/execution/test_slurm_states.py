@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,15 @@ def test_a_name_with_a_line_break_and_lines_without_a_state_are_left_out(
     assert (seen_jobs() or {})["12_0"] == Seen("12", "a", "RUNNING", 0)
     monkeypatch.setattr(slurm_states, "slurm", lambda *_: "12_0|COMPLETED|0:0|a\n12_1||0:0|a\nhalf\n")
     assert accounted(["12_0", "12_1"]) == {"12_0": Seen("12", "a", "COMPLETED", 0)}
+
+
+def test_a_job_whose_name_is_no_utf_8_harms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = (b"12", b"0", b"RUNNING", b"0", b"\xfcber")
+    (tmp_path / "answer").write_bytes(SEPARATOR.encode().join((*fields, b"\n")))
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\ncat {tmp_path}/answer\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert (seen_jobs() or {})["12_0"] == Seen("12", "\ufffdber", "RUNNING", 0)
 
 
 def test_sacct_is_asked_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
