@@ -35,7 +35,8 @@ LEAST, RATIO = 1 << 30, 200
 refused as an attack.
 """
 
-_WORD = r"(?!\.)[\w=.+-]+"
+_WORD = r"(?!\.)[\w=.+\u00a0-\ud7ff\ue000-\U0010ffff-]+"
+"""A name in a path. Modules that a plugin imports may have names outside of ASCII."""
 PACKED = re.compile(
     rf"(config\.yaml|plan\.json|environment\.json|reported\.json|registered\.json|runs/{_WORD}\.json"
     rf"|plugins/[0-9a-f]{{64}}(\.py|(/{_WORD})+)"
@@ -102,7 +103,14 @@ def write(file: BinaryIO, manifest: Manifest, folder: Path) -> None:
 def _write_member(packed: gzip.GzipFile, name: str, size: int, blocks: Iterable[bytes]) -> None:
     info = tarfile.TarInfo(name)
     info.size = size
-    packed.write(info.tobuf(tarfile.USTAR_FORMAT))
+    try:
+        header = info.tobuf(tarfile.USTAR_FORMAT)
+    except ValueError:
+        raise StoreError(
+            f"{name}: cannot be packed, because its path has more than about 150 characters, or it has more "
+            "than 8 GiB. The folder of a trial may be renamed, if the part after the last dash stays"
+        ) from None
+    packed.write(header)
     for block in blocks:
         packed.write(block)
     packed.write(bytes(-size % UNIT))
@@ -130,7 +138,7 @@ class Archive:
     def manifest(self) -> Manifest:
         """The list of files, checked: every path matches PACKED, and none occurs twice."""
         name, size = self._header()
-        if name != MANIFEST or size > LONGEST_MANIFEST:
+        if name != MANIFEST or not 0 <= size <= LONGEST_MANIFEST:
             raise self._wrong("does not begin with a list of its files")
         try:
             listed = durable.unseal(b"".join(self._content(size)))

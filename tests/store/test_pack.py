@@ -379,6 +379,15 @@ def with_long_header() -> bytes:
     return tarred([(info, b"")], tarfile.PAX_FORMAT)
 
 
+def with_size(size: int) -> bytes:
+    """An archive whose list of files says in its header that it has this size, which may be negative."""
+    header = bytearray(tarfile.TarInfo("manifest.json").tobuf(tarfile.USTAR_FORMAT))
+    header[124:136] = size.to_bytes(12, "big", signed=True)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return gzip.compress(bytes(header) + bytes(1000))
+
+
 def listed(**hashes: str) -> list[list[Any]]:
     """The list of the files of PLAN, with other hashes for some."""
     right = {name: hashlib.sha256(content).hexdigest() for name, content in PLAN.items()}
@@ -390,6 +399,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a hard link": (with_link(tarfile.LNKTYPE), "holds 'config.yaml', which is a link"),
     "a device": (with_link(tarfile.CHRTYPE), "which is a link, a folder or a device"),
     "a long header": (with_long_header(), "which is a link, a folder or a device"),
+    "a list of less than nothing": (with_size(-1), "does not begin with a list of its files"),
     "no list": (tarred([*PLAN.items()]), "does not begin with a list of its files"),
     "a file twice": (made(PLAN, files=listed() * 2), "holds a file twice"),
     "no plan": (made({"config.yaml": b""}), "no plan or configuration"),
@@ -423,6 +433,30 @@ def test_hostile_archives_are_refused_before_anything_is_written(
         store.unpack(tmp_path / "x.tar.gz", here)
     assert not here.exists()
     assert not (tmp_path / "x").exists()
+
+
+def test_modules_of_plugins_may_have_names_outside_of_ascii(tmp_path: Path, here: Path) -> None:
+    run_first(tmp_path / "there")
+    names = {f"plugins/{'0' * 64}/größe.py", f"plugins/{'0' * 64}/大小/मान.py"}
+    for name in names:
+        file = tmp_path / "there" / "exp" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("ONE = 1\n")
+    store.unpack(packed(tmp_path), here)
+    assert names <= {path.relative_to(here / "exp").as_posix() for path in here.rglob("*.py")}
+
+
+def test_a_path_that_no_archive_can_hold_is_refused_in_words(tmp_path: Path, here: Path) -> None:
+    run_first(tmp_path / "there")
+    trials = tmp_path / "there" / "exp" / "trials"
+    (own,) = trials.iterdir()
+    long = own.rename(trials / f"{'a' * 150}-{TRIALS[0].id}")
+    with pytest.raises(StoreError, match="cannot be packed, because its path has more than about 150"):
+        packed(tmp_path)
+    assert list(tmp_path.glob("*.tar.gz*")) == []
+    long.rename(trials / f"a-{TRIALS[0].id}")
+    store.unpack(packed(tmp_path), here)
+    assert store.read(here / "exp").trials["status"].tolist()[0] == "done"
 
 
 def test_what_unpack_would_refuse_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
