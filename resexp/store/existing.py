@@ -20,13 +20,12 @@ from resexp.store.planned import planned, refuse_newer
 
 
 def experiments(results: Path) -> list[Path]:
-    """The folders of all experiments in `results`, beginning with the one that was run last."""
-    folders = [ExperimentFolder(path) for path in results.glob("*") if path.is_dir()]
-    return [
-        folder.path
-        for folder in sorted(folders, key=lambda f: _modified(f.plan), reverse=True)
-        if folder.plan.exists()
-    ]
+    """The folders of all experiments in `results` that this user may read, beginning with the one that was
+    run last.
+    """
+    found = [(path, _modified(ExperimentFolder(path).plan)) for path in results.glob("*")]
+    readable = [(path, modified) for path, modified in found if modified is not None]
+    return [path for path, _ in sorted(readable, key=lambda each: each[1], reverse=True)]
 
 
 def find(name: str | Path | None, root: Path) -> Path:
@@ -35,24 +34,30 @@ def find(name: str | Path | None, root: Path) -> Path:
 
     Raises:
         NoExperimentError: there is no such folder.
+        StoreError: the system refuses to look for it.
     """
     if name is None:
         if folders := experiments(root):
             return folders[0]
         raise NoExperimentError(f"{root}: no experiments yet; `resexp run CONFIG` makes one")
     for folder in (root / name, Path(name)):
-        if folder.is_dir():
-            return folder
+        with explained(folder):
+            if folder.is_dir():
+                return folder
     known = ", ".join(path.name for path in experiments(root))
     others = f"; there are: {known}" if known else ", nor any other; `resexp run CONFIG` makes one"
     raise NoExperimentError(f"{root}: there is no experiment {str(name)!r}{others}")
 
 
 def states(path: Path, trials: Iterable[Trial]) -> dict[str, State]:
-    """The state of each trial by id. If the experiment's folder `path` does not exist, all are pending."""
+    """The state of each trial by id. If the experiment's folder `path` does not exist, all are pending.
+    Raises StoreError if it cannot be read.
+    """
     folder = ExperimentFolder(path)
-    run = running_in(folder)
-    return {trial.id: state_of(folder.trial(trial), trial.id, run.name if run else None) for trial in trials}
+    with explained(path):
+        run = running_in(folder)
+        current = run.name if run else None
+        return {trial.id: state_of(folder.trial(trial), trial.id, current) for trial in trials}
 
 
 def changed(path: Path, trials: Sequence[Trial], known: Mapping[str, State]) -> list[str]:
@@ -69,13 +74,14 @@ def changed(path: Path, trials: Sequence[Trial], known: Mapping[str, State]) -> 
 
 def running(path: Path, wait: float = 0.0) -> Running | None:
     """The run that holds the experiment in the folder `path`, with the progress of its trials; None if there
-    is none. `wait` is explained in `running_in`.
+    is none. `wait` is explained in `running_in`. Raises StoreError if the folder cannot be read.
     """
     folder = ExperimentFolder(path)
-    run = running_in(folder, wait)
-    if run is None:
-        return None
-    progress = {id: _progress_in(run, paths) for id, paths in folder.by_id.items()}
+    with explained(path):
+        run = running_in(folder, wait)
+        if run is None:
+            return None
+        progress = {id: _progress_in(run, paths) for id, paths in folder.by_id.items()}
     return replace(run, progress={id: row for id, row in progress.items() if row})
 
 
@@ -100,8 +106,9 @@ def finished(path: Path) -> list[Finished]:
     return [Finished(own, trial, state.result) for own, trial, state in states if state.status is Status.DONE]
 
 
-def _modified(path: Path) -> float:
+def _modified(path: Path) -> float | None:
+    """When a file was last changed; None if it is absent or may not be seen, as in another user's folder."""
     try:
         return path.stat().st_mtime
     except OSError:
-        return 0.0
+        return None

@@ -28,11 +28,15 @@ def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = Tr
         StoreError: the folder cannot be read, or the file cannot be written.
     """
     folder = ExperimentFolder(path)
-    if not folder.plan.exists():
-        raise DataError(f"{path}: has no plan; name the folder of an experiment that was run")
-    _refuse_existing(file)
-    if not file.parent.is_dir():
-        raise DataError(f"{file}: there is no folder {file.parent}; make it, or give another file with -o")
+    with explained(path):
+        if not folder.plan.exists():
+            raise DataError(f"{path}: has no plan; name the folder of an experiment that was run")
+    with explained(file):
+        _refuse_existing(file)
+        if not file.parent.is_dir():
+            raise DataError(
+                f"{file}: there is no folder {file.parent}; make it, or give another file with -o"
+            )
     temporary = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     with hold(path.parent, path.name), explained(file):
         entries = [_entry(path, name) for name in _files(folder, weights, checkpoints)]

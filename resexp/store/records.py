@@ -116,10 +116,10 @@ def read(path: Path) -> Records:
     Raises NoExperimentError if there is none, and StoreError if it has a newer format or cannot be read.
     """
     folder = ExperimentFolder(path)
-    if not folder.plan.exists() and not folder.trials.is_dir():
-        raise NoExperimentError(f"{path}: no experiment here; `resexp run` makes one")
-    refuse_newer(folder)
     with explained(path):
+        if not folder.plan.exists() and not folder.trials.is_dir():
+            raise NoExperimentError(f"{path}: no experiment here; `resexp run` makes one")
+        refuse_newer(folder)
         return _read(folder)
 
 
