@@ -134,6 +134,7 @@ class ReportedPlan(Document):
 
 class Reported(Document):
     looks: list[ReportedPlan]
+    lost: bool = False
 
 
 class Registration(Document):

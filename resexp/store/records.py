@@ -20,7 +20,7 @@ from resexp.store.holder import running_in
 from resexp.store.layout import ExperimentFolder, rows_of, state_of
 from resexp.store.planned import configuration, planned, published, refuse_newer
 from resexp.store.registration import registration
-from resexp.store.reported import seeds_before
+from resexp.store.reported import is_lost, seeds_before
 from resexp.store.trial_rows import RESULT_COLUMNS, columns_of, measures, row_of
 
 if TYPE_CHECKING:
@@ -157,6 +157,11 @@ def _read(folder: ExperimentFolder) -> Records:
     runs = provenance.runs(folder, trained_by, notes)
     registered, unusable = registration(folder)
     before, replaced = seeds_before(folder, trials)
+    if is_lost(folder):
+        notes.append(
+            f"{folder.reported}: is or was damaged, so it is not known with which seeds the experiment was "
+            "reported before; no interval is corrected for seeds that were added or changed after that"
+        )
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, columns_of(trials)))
     for name in ("params", "macs", "activation_bytes", *RESULT_COLUMNS[:-1]):
         frame[name] = pd.to_numeric(frame[name])  # a column of nothing but None would not be numeric

@@ -12,7 +12,7 @@ from typing import Any
 
 from resexp import durable
 from resexp.plan.trial import Trial
-from resexp.store.documents import read, read_or_empty
+from resexp.store.documents import read, read_if_sound, read_or_empty
 from resexp.store.layout import ExperimentFolder
 
 Plan = Mapping[str, Sequence[int]]
@@ -47,11 +47,19 @@ def note_reported(path: Path) -> None:
 
 def add_reported(folder: ExperimentFolder, other: ExperimentFolder) -> None:
     """Let reports that were made in the folder `other` count as made in `folder`, too. Raises OSError."""
-    _add(folder, read_or_empty(other.reported).get("looks", []))
+    _add(folder, read_if_sound(other.reported).get("looks", []), lost=is_lost(other))
 
 
-def _add(folder: ExperimentFolder, looks: Sequence[Mapping[str, Any]]) -> None:
-    before = read_or_empty(folder.reported).get("looks", [])
+def is_lost(folder: ExperimentFolder) -> bool:
+    """Whether the record of earlier reports is damaged, or was when a later report was added to it. Raises
+    OSError.
+    """
+    document = read_if_sound(folder.reported)
+    return bool(document.get("lost")) if document else folder.reported.exists()
+
+
+def _add(folder: ExperimentFolder, looks: Sequence[Mapping[str, Any]], *, lost: bool = False) -> None:
+    before = read_if_sound(folder.reported).get("looks", [])
     merged = [{"plan": look["plan"], "seen": list(look["seen"])} for look in before]
     for look in looks:
         same = next((each for each in merged if each["plan"] == look["plan"]), None)
@@ -59,8 +67,10 @@ def _add(folder: ExperimentFolder, looks: Sequence[Mapping[str, Any]]) -> None:
             merged.append(dict(look))
         else:
             same["seen"] += [seen for seen in look["seen"] if seen not in same["seen"]]
-    if merged != before:
-        durable.write_document(folder.reported, {"looks": merged}, indent=None)
+    lost = lost or is_lost(folder)
+    if merged != before or lost:
+        document = {"looks": merged, **({"lost": True} if lost else {})}
+        durable.write_document(folder.reported, document, indent=None)
 
 
 def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -> int:
@@ -95,7 +105,7 @@ def seeds_before(
     present: dict[str, set[int]] = {
         trial.id: {each.seed for each in group} for group in groups.values() for trial in group
     }
-    for look in read_or_empty(folder.reported).get("looks", []):
+    for look in read_if_sound(folder.reported).get("looks", []):
         plan: Plan = look["plan"]
         planned: dict[int, set[int]] = {}
         for place, seed in plan.values():

@@ -80,6 +80,22 @@ def test_seeds_added_after_a_report_are_remembered(experiment: Experiment, tmp_p
     assert api.results("x", tmp_path).seeds_before == (3, 5)
 
 
+def test_a_damaged_record_of_reports_is_told_of_from_then_on(experiment: Experiment, tmp_path: Path) -> None:
+    trained(experiment, tmp_path, noisy(0.02))
+    store.note_reported(tmp_path / "x")
+    reported = tmp_path / "x" / "reported.json"
+    reported.write_bytes(reported.read_bytes().replace(b'"seen"', b'"sean"'))
+    trained(with_seeds(experiment, 5), tmp_path, noisy(0.02))
+    for _ in range(2):
+        records = api.results("x", tmp_path)
+        assert records.seeds_before == ()
+        (note,) = [note for note in records.notes if "reported.json" in note]
+        assert "not known with which seeds the experiment was reported before" in note
+        store.note_reported(tmp_path / "x")
+    trained(with_seeds(experiment, 6), tmp_path, noisy(0.02))
+    assert api.results("x", tmp_path).seeds_before == (5,), "later reports count all the same"
+
+
 def test_a_look_halfway_counts_if_the_plan_is_then_cut_short(experiment: Experiment, tmp_path: Path) -> None:
     trained(with_seeds(experiment, 6), tmp_path, noisy(0.02), below=3)
     store.note_reported(tmp_path / "x")
