@@ -110,6 +110,9 @@ def _create_and_fill(path: Path, data: bytes) -> bool:
     try:
         durable.write_all(fd, data)
         os.fsync(fd)
+    except OSError:
+        path.unlink(missing_ok=True)  # half of it would keep every later run away
+        raise
     finally:
         os.close(fd)
     durable.sync(path.parent)

@@ -19,7 +19,7 @@ import stub
 from machines import Machines, die, silence
 
 from resexp import durable, store
-from resexp.errors import BusyError, StaleAttempt
+from resexp.errors import BusyError, StaleAttempt, StoreError
 from resexp.execution import supervisor
 from resexp.execution.display import Display
 from resexp.execution.local import Local
@@ -265,6 +265,29 @@ def test_of_many_that_create_a_file_at_once_one_does(tmp_path: Path) -> None:
     assert created.count(True) == 1
     assert (tmp_path / "file").read_bytes() == b"%d" % created.index(True)
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_full_disk_without_links_leaves_no_half_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def full(path: Path, data: bytes) -> bool:
+        with monkeypatch.context() as once:
+            once.setattr(durable, "write_all", lambda *_: no_room())
+            return fill(path, data)
+
+    def no_room() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    fill = file_lock._create_and_fill
+    monkeypatch.setattr(os, "link", no_links)
+    with monkeypatch.context() as once:
+        once.setattr(file_lock, "_create_and_fill", full)
+        with pytest.raises(StoreError, match="No space left on device"):
+            store.hold(tmp_path, "exp")
+    store.hold(tmp_path, "exp").release()
 
 
 def test_a_link_whose_answer_was_lost_counts_as_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
