@@ -249,3 +249,4 @@ class Checkpoint(Document):
     rows: Annotated[Extents, Field(min_length=2)]
     fingerprint: dict[Text, Any]
     mixed: bool
+    notes: list[Text] = []

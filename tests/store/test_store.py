@@ -167,6 +167,14 @@ def test_resuming_continues_from_the_newest_checkpoint(tmp_path: Path) -> None:
     assert stub.trace(folder_of(tmp_path / "cut")) == stub.trace(folder_of(tmp_path / "whole"))
 
 
+def test_a_checkpoint_whose_notes_are_none_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    with create(tmp_path) as experiment:
+        stop_after(12, attempt(experiment, TRIALS[0]))
+        newest = folder_of(tmp_path).checkpoints()[-1]
+        durable.write_document(newest, {**durable.read_document(newest), "notes": 5})
+        assert json.loads(attempt(experiment, TRIALS[0]).begin(stub.FINGERPRINT) or b"")["step"] == 10
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     with create(tmp_path) as experiment:
         stop_after(12, attempt(experiment, TRIALS[0]))
