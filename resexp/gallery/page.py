@@ -29,9 +29,9 @@ reproduction, whatever its verdict is. The *differences of protocol* in each rep
   tell**: the value lies in the interval, but the interval is wider than the tolerance.
 - ⚪ **undecided**: the interval does not decide the question.
 - ⚪ **too few seeds**: one side has fewer than three seeds, which decide nothing.
-- 🔴 **some seeds fail**: of one side some networks failed and others trained, so no verdict rests on their
-  mean. **answers one class**: no side is found better, or as good, if some of its networks give every example
-  the same answer. Such a claim is not counted as agreeing or disagreeing.
+- 🔴 **some seeds fail**: on one side, some networks failed and others trained, so no verdict rests on
+  their mean. **answers one class**: no side is found better, or as good, if some of its networks give
+  every example the same answer. Such a claim is not counted as agreeing or disagreeing.
 - ⚪ **not comparable**: one of the two sides was not measured, or the published value was not measured as
   it is here.
 

@@ -19,7 +19,10 @@ TERMS = {
         "A higher training error in spite of more layers. It is not overfitting, because the error on the "
         "training data itself rises (He et al. 2015)."
     ),
-    "depth": "The number of layers with weights. Each kind of network says which depths are possible.",
+    "depth": (
+        "The number of layers with weights. In a transformer it is the number of its layers (attention and "
+        "MLP), and in boosting the number of rounds. Each kind of network says which depths are possible."
+    ),
     "equivalent": (
         "The whole interval of the difference lies within the margin, by default 1 point on both sides."
     ),
