@@ -35,6 +35,9 @@ ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 ShrinkFactor = Annotated[float, Field(gt=0, le=1)]
 ShortcutKind = Literal["pad", "pad_end", "projection", "projection_everywhere", "pool"]
 PadKind = Literal["pad", "pad_end"]
+DropoutAt = Literal["attention", "mlp", "both", "branch", "skip"]
+Norm = Literal["batch", "none", "layer", "group"]
+Activation = Literal["relu", "tanh", "sigmoid", "gelu", "leaky_relu"]
 
 Placement = Literal[
     "post",

@@ -28,11 +28,13 @@ from resexp.catalog.signature import REQUIRED
 from resexp.config.frozen import Frozen, expand, refusal
 from resexp.config.shortcut_layout import folded
 from resexp.options import (
+    Activation,
     Depth,
     Fraction,
     Initialisation,
     Margin,
     NaturalInt,
+    Norm,
     Placement,
     PositiveFloat,
     PositiveInt,
@@ -135,8 +137,8 @@ class ModelConfig(PartConfig):
         "plain", validate_default=True
     )
     order: Placement = Field("post", description="where norm and activation stand (He et al. 2016)")
-    norm: Literal["batch", "none", "layer", "group"] = "batch"
-    activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky_relu"] = "relu"
+    norm: Norm = "batch"
+    activation: Activation = "relu"
     init: Initialisation = "he"
     init_noise: Fraction = Field(0.1, description="`init: dirac` adds the weights of `init: he` times this")
     match: Literal["none", "params", "macs"] = Field(

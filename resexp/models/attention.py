@@ -9,11 +9,12 @@ Suffixes of names give shapes: B examples, T tokens, C channels, N heads, D chan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from resexp.options import DropoutAt
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Recipe:
     span: int = 1
     zero_outputs: bool = False
     dropout: float = 0.0
-    dropout_at: Literal["attention", "mlp", "both", "branch", "skip"] = "branch"
+    dropout_at: DropoutAt = "branch"
     bias: bool = True
 
     def rate(self, site: str) -> float:

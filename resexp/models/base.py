@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from resexp.connections.base import Branch, Connection, Site
-from resexp.options import Placement
+from resexp.options import Activation, Norm, Placement
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Design:
     classes: int
     connection: Callable[[Site], Connection]
     order: Placement = "post"
-    norm: Literal["batch", "none", "layer", "group"] = "batch"
-    activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky_relu"] = "relu"
+    norm: Norm = "batch"
+    activation: Activation = "relu"
     causal: bool | None = None
 
 

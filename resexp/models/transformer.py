@@ -15,7 +15,7 @@ from resexp.errors import ConfigError
 from resexp.models.attention import AlongTokens, Recipe
 from resexp.models.base import Chain, Design, Trunk
 from resexp.models.encoder import head_steps, token_blocks
-from resexp.options import Fraction, IdleWith, NaturalInt, PositiveFloat, Width
+from resexp.options import DropoutAt, Fraction, IdleWith, NaturalInt, PositiveFloat, Width
 
 
 class Transformer(Trunk):
@@ -53,7 +53,7 @@ class Transformer(Trunk):
         mlp: bool = True,
         mlp_ratio: PositiveFloat = 4.0,
         dropout: Fraction = 0.0,
-        dropout_at: Literal["attention", "mlp", "both", "branch", "skip"] = "branch",
+        dropout_at: DropoutAt = "branch",
         bias: bool = True,
     ) -> None:
         self.tied = tied
