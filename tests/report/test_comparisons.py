@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import of, row, trial
 
-from resexp.report import frames
+from resexp.report import baseline, frames
 from resexp.report.build import build
 from resexp.report.corrections import holm
 from resexp.report.naming import Measure
@@ -65,7 +65,7 @@ def test_holm_is_what_statsmodels_defines(p: list[float]) -> None:
 def test_the_baseline_is_residual_then_plain_then_the_first(make: Make) -> None:
     def chosen(*variants: str) -> str | None:
         rows = measured({variant: [0.1] for variant in variants})
-        found = comparisons.baseline(frames.prepared(make(rows)).trials)
+        found = baseline.chosen(frames.prepared(make(rows)).trials)
         return found and found[0]
 
     assert chosen("skip", "residual", "plain", "residual (order=pre)") == "residual"

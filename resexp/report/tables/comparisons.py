@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import corrections, failed_seeds, frames, naming, neither, pairs, splits, statistics, words
+from resexp.report import (
+    baseline,
+    corrections,
+    failed_seeds,
+    frames,
+    naming,
+    neither,
+    pairs,
+    splits,
+    statistics,
+    words,
+)
 from resexp.report.confounded import of_variants, told_of_variants
 from resexp.report.naming import Measure
 from resexp.report.table import Column, Row, Sentence, Table, as_given, estimate_cells, number, places, text
@@ -43,8 +54,8 @@ def table(records: Records) -> Table | None:
     why, also, without = "", "", list[str]()
     level, measure = statistics.level_of(records), naming.measure_of(records)
     for trials in frames.by_test_data(records, ended):
-        without += _without_baseline(trials)
-        if chosen := baseline(trials):
+        without += baseline.lacking(trials)
+        if chosen := baseline.chosen(trials):
             name, why = chosen
             why = why.replace("in the plan", "in the table of runs") if records.foreign else why
             own = [
@@ -74,26 +85,26 @@ def table(records: Records) -> Table | None:
     names = words.joined(baselines)
     each = "" if len(baselines) == 1 else " each of the variants on the same data,"
     said = f"{names},{each} {why}"
-    on = " and on one data set" if len(found) > 1 else ""
-    caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", said).replace("{on}", on)
-    if any(len({sum(side) for side in zip(row["seeds"], row["diverged"], strict=True)}) > 1 for row in rows):
-        caption += UNEQUAL
     if without:
         also += f" Not compared, because the baseline has no trial there: {words.listed(without)}."
-    caption = f"{caption}{also} {splits.caption(records)}"
-    if any(row["verdict"] is Verdict.SOME_SEEDS_FAIL for row in rows):
-        train = frames.done(ended)["train_error"].notna().any()
-        rule = failed_seeds.RULE if train else failed_seeds.RULE.replace("training {error}", "test {error}")
-        caption += f" {measure.said(rule)}"
+    caption = _caption(records, rows, said, also, several=len(found) > 1)
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), tuple(sentences))
 
 
-def _without_baseline(trials: pd.DataFrame) -> list[str]:
-    """The variants, with their depths, of trials on one data set that no baseline can be compared with."""
-    chosen = baseline(trials)
-    has = set(trials.loc[trials["variant"] == chosen[0], "depth"]) if chosen else set()
-    depths = trials[~trials["depth"].isin(has)].groupby("variant", observed=True)["depth"].unique()
-    return [f"{name} at depth {words.listed([*map(str, sorted(map(int, d)))])}" for name, d in depths.items()]
+def _caption(records: Records, rows: Sequence[Row], baseline: str, also: str, *, several: bool) -> str:
+    """The table's caption. `also` says what is particular to these variants. `several`: whether they were
+    trained on several data sets.
+    """
+    on = " and on one data set" if several else ""
+    caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", baseline).replace("{on}", on)
+    if any(len({sum(side) for side in zip(row["seeds"], row["diverged"], strict=True)}) > 1 for row in rows):
+        caption += UNEQUAL
+    caption = f"{caption}{also} {splits.caption(records)}"
+    if any(row["verdict"] is Verdict.SOME_SEEDS_FAIL for row in rows):
+        train = frames.done(records.trials)["train_error"].notna().any()
+        rule = failed_seeds.RULE if train else failed_seeds.RULE.replace("training {error}", "test {error}")
+        caption += f" {naming.measure_of(records).said(rule)}"
+    return caption
 
 
 def _difference(row: Row) -> str:
@@ -103,37 +114,6 @@ def _difference(row: Row) -> str:
     shown = words.points(row["difference"], digits)
     interval = words.interval(row["low"], row["high"], digits)
     return shown if interval == words.DASH else f"{shown} {interval}"
-
-
-def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
-    """The variant with which every other variant is compared, and the reason; None without two variants.
-
-    The literature compares with residual or plain networks. Therefore the baseline is the first of these that
-    exists: the variant called `residual`, the variant called `plain`, the plan's first residual variant, its
-    first plain one, its first of all. At the deepest common depth, variants without a trial that is done
-    are passed over if another has one, and residual or plain ones with fewer than three if one has three.
-    """
-    deep = trials[trials["depth"] == frames.common_depth(trials)]
-    able, done = deep[deep["status"] != Status.FAILED]["variant"], set(frames.done(deep)["variant"])
-    kinds = {variant: str(group["connection"].iloc[0]) for variant, group in frames.by_variant(trials)}
-    if len(kinds) < 2:
-        return None
-    kinds = {name: kind for name, kind in kinds.items() if name in done} or kinds
-    for kind in ("residual", "plain"):
-        if kind in kinds:
-            return kind, f"the {kind} connection"
-    for kind in ("residual", "plain"):
-        if found := [variant for variant in kinds if kinds[variant] == kind]:
-            enough = [variant for variant in found if (able == variant).sum() >= statistics.LEAST] or found
-            only = " with at least three seeds" if len(enough) < len(found) else ""
-            return _first(enough, trials), f"the first of the {kind} variants{only} in the plan"
-    why = "the first variant in the plan, because no residual or plain variant can be the baseline"
-    return _first(list(kinds), trials), why
-
-
-def _first(variants: list[str], trials: pd.DataFrame) -> str:
-    """The first of these variants in the plan, because authors begin with what their variants modify."""
-    return min(variants, key=lambda variant: int(trials.index[trials["variant"] == variant].min()))
 
 
 def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: float) -> list[dict[str, Any]]:
