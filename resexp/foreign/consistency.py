@@ -134,15 +134,15 @@ def step_columns(columns: ColumnRoles) -> list[str]:
     ]
 
 
-def unmeasured(runs: Sequence[ForeignRun], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
-    """The variants and depths at which no run has this split's error. If only some of the runs there lack it,
-    add a problem for each of them.
+def unmeasured(runs: Sequence[ForeignRun], split: str) -> tuple[list[tuple[str, int]], list[Placed]]:
+    """The variants and depths at which no run has this split's error, and a problem for each run without it
+    at other places.
     """
     places: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
     for run in runs:
         if run.status is Status.DONE:
             places[run.variant, run.depth].append(run)
-    found = []
+    found, problems = list[tuple[str, int]](), list[Placed]()
     for (variant, depth), here in places.items():
         without = [run for run in here if split not in run.errors]
         if len(without) == len(here):
@@ -152,4 +152,4 @@ def unmeasured(runs: Sequence[ForeignRun], split: str, problems: list[Placed]) -
         for run in without:
             told = f"has no {split} error, and other runs of {variant!r} at depth {depth} have one"
             problems.append((run.row, Problem(run.where, "", clean(told), right)))
-    return found
+    return found, problems

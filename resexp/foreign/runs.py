@@ -60,11 +60,12 @@ def runs_of(sheet: Sheet, columns: ColumnRoles, asked: Unit | None) -> Runs:
     """The runs of a table. Raises TableError with the problems in the order of rows. Runs that are repeated
     or lack an error are looked for only if there is no other problem.
     """
-    problems: list[Placed] = []
-    runs = [_run(number, row, columns, problems) for number, row in enumerate(sheet.rows, 1)]
+    read = [_run(number, row, columns) for number, row in enumerate(sheet.rows, 1)]
+    runs, problems = [run for run, _ in read], [problem for _, wrong in read for problem in wrong]
     problems += consistency.respelled(runs, columns)
     _label_data(runs)
-    given = _given(runs, sheet, columns, problems)
+    given, wrong = _given(runs, sheet, columns)
+    problems += wrong
     by, wrong = unit(sheet, given, asked)
     problems += wrong
     for role, values in ((role, given[columns.of[role]]) for role in ERRORS if role in columns.of):
@@ -76,15 +77,16 @@ def runs_of(sheet: Sheet, columns: ColumnRoles, asked: Unit | None) -> Runs:
     unmeasured = {}
     if not problems:
         for split in dict.fromkeys(role.partition("_")[0] for role in ERRORS if role in columns.of):
-            unmeasured[split] = consistency.unmeasured(runs, split, problems)
+            unmeasured[split], wrong = consistency.unmeasured(runs, split)
+            problems += wrong
     if problems:
         raise refused([problem for _, problem in sorted(problems, key=lambda each: each[0])], sheet.origin)
     return Runs(tuple(runs), by, unmeasured)
 
 
-def _run(row_number: int, row: Row, columns: ColumnRoles, problems: list[Placed]) -> ForeignRun:
-    """A row as a run, without its errors."""
-    run = ForeignRun(row_number, row.where)
+def _run(row_number: int, row: Row, columns: ColumnRoles) -> tuple[ForeignRun, list[Placed]]:
+    """A row as a run, without its errors, and the problems with the row's cells."""
+    run, problems = ForeignRun(row_number, row.where), list[Placed]()
     of = columns.of
 
     def wrong(column: str, what: str, right: str) -> None:
@@ -120,7 +122,7 @@ def _run(row_number: int, row: Row, columns: ColumnRoles, problems: list[Placed]
     for role, parse in NUMBERS.items():
         if role in of:
             run.numbers[role] = read(role, parse, needed=False)
-    return run
+    return run, problems
 
 
 def _layers(cell: Any) -> int:
@@ -183,9 +185,10 @@ def _label_data(runs: Sequence[ForeignRun]) -> None:
 
 
 def _given(
-    runs: Sequence[ForeignRun], sheet: Sheet, columns: ColumnRoles, problems: list[Placed]
-) -> dict[str, list[Given]]:
-    """The errors and accuracies of done runs by column. Problems with their cells are added to `problems`."""
+    runs: Sequence[ForeignRun], sheet: Sheet, columns: ColumnRoles
+) -> tuple[dict[str, list[Given]], list[Placed]]:
+    """The errors and accuracies of done runs by column, and the problems with their cells."""
+    problems = list[Placed]()
     found: dict[str, list[Given]] = {columns.of[role]: [] for role in ERRORS if role in columns.of}
     for run in runs:
         if run.status is not Status.DONE:
@@ -204,4 +207,4 @@ def _given(
             right = "give its numbers or, if it failed or diverged, say so in a status column"
             named = " and ".join(map(clean, found))
             problems.append((run.row, Problem(run.where, named, "is empty in a run that is done", right)))
-    return found
+    return found, problems
