@@ -12,11 +12,14 @@ from resexp.errors import NoExperimentError, TrialError
 from resexp.text import clean
 
 if TYPE_CHECKING:
+    from resexp.catalog.plugins import Plugin
+    from resexp.config.settings import Settings
     from resexp.data.base import Progress
+    from resexp.data.cache import Survey
     from resexp.data.opening import Data
     from resexp.models.base import Network
     from resexp.report.archive import Archive
-    from resexp.store import Records
+    from resexp.store import Finished, Records
 
 
 @checked
@@ -50,12 +53,12 @@ def probe(
     from resexp.catalog import trusted
     from resexp.catalog.plugins import blaming
     from resexp.config.load import read_plugins
-    from resexp.config.parse import parse_probes, parse_settings
+    from resexp.config.parse import parse_probes
     from resexp.data.cache import Survey
     from resexp.machine.devices import device_slots
     from resexp.plan.compatible import check_machine
     from resexp.store import find, finished, hold
-    from resexp.training.finished import check_unchanged, measure
+    from resexp.training.finished import measure
 
     folder = find(name, Path(root)).resolve()
     given = read_plugins(plugins)
@@ -73,10 +76,7 @@ def probe(
         if not trust:
             trusted.check([plugin for each in copies for plugin in each], given)
         trusted.remember(given)
-        parsed = [parse_settings(one.trial.settings, code) for one, code in zip(trained, copies, strict=True)]
-        for one, code, settings in zip(trained, copies, parsed, strict=True):
-            fingerprint = survey.facts(settings.data).fingerprint
-            check_unchanged(one.trial, code, fingerprint, one.folder.path)
+        parsed = [_settings(one, code, survey) for one, code in zip(trained, copies, strict=True)]
         failures: dict[tuple[str, str], list[str]] = {}
         for count, (one, code, settings) in enumerate(zip(trained, copies, parsed, strict=True)):
             if progress is not None:
@@ -93,6 +93,16 @@ def probe(
     if failures:
         raise TrialError("\n".join(_failures(failures, len(trained))))
     return len(trained)
+
+
+def _settings(one: Finished, plugins: tuple[Plugin, ...], survey: Survey) -> Settings:
+    """A finished trial's settings. Raises an error if its parts or its data are not those that it had."""
+    from resexp.config.parse import parse_settings
+    from resexp.training.finished import check_unchanged
+
+    settings = parse_settings(one.trial.settings, plugins)
+    check_unchanged(one.trial, plugins, survey.facts(settings.data).fingerprint, one.folder.path)
+    return settings
 
 
 def _failures(failures: Mapping[tuple[str, str], Sequence[str]], networks: int) -> Iterator[str]:
@@ -157,11 +167,10 @@ def open_trial(
     """
     from resexp.catalog import trusted
     from resexp.catalog.scan import part_class, suggest
-    from resexp.config.parse import parse_settings
     from resexp.data.cache import Survey
     from resexp.errors import ConfigError
     from resexp.store import find, finished
-    from resexp.training.finished import check_unchanged, trained_run
+    from resexp.training.finished import trained_run
 
     folder = find(name, Path(root)).resolve()
     known = {key: one for one in finished(folder) for key in (one.trial.id, one.trial.name)}
@@ -172,11 +181,10 @@ def open_trial(
     code = one.plugins()
     if not trust:
         trusted.check(code, ())
-    settings = parse_settings(one.trial.settings, code)
+    settings = _settings(one, code, survey)
     if part_class(settings.model.info).network is None:
         wrong = f"{one.trial.name} trained {settings.model.kind}, which is no network"
         raise ConfigError.of(f"resexp.api.{open_trial.__name__}", "trial", wrong, "name a trial of a network")
-    check_unchanged(one.trial, code, survey.facts(settings.data).fingerprint, one.folder.path)
     plain = settings.training.model_copy(update={"compile": False})
     settings = settings.model_copy(update={"training": plain})
     run = trained_run(settings, one.checkpoint(), "cpu", survey.prepare(settings.data))
