@@ -71,10 +71,8 @@ class Picture(NamedTuple):
 
 
 class Mask(NamedTuple):
-    """The classes of a picture's pixels.
-
-    classes: (side, side) uint8. merged: whether the file has several numbers besides 0, which count as one
-    class.
+    """The classes of a picture's pixels, (side, side) uint8. merged: whether they are 0 and 1, and 1 stands
+    for several numbers of the file.
     """
 
     classes: Masks
