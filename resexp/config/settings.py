@@ -237,17 +237,15 @@ def models(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, type[Par
     Raises ConfigError if a part has an option that its role forbids or whose type refuses its default.
     """
     known = models(role) if plugins else {}
-    parts = scan.parts(role, plugins)
-    return {kind: known.get(kind) or _model(part) for kind, part in parts.items()}
+    return {kind: known.get(kind) or _model(part) for kind, part in scan.parts(role, plugins).items()}
 
 
 def _model(part: scan.PartInfo) -> type[PartConfig]:
     base = _CONFIGS[part.role]
     for name in part.options:
         if name in base.model_fields:
-            raise scan.error(
-                part, name, "is already the name of a setting of all parts of this role", "rename the option"
-            )
+            wrong = "is already the name of a setting of all parts of this role"
+            raise scan.error(part, name, wrong, "rename the option")
         if name.startswith("_") or name in base.__class_vars__ or hasattr(base, name):
             raise scan.error(part, name, "is a name that no option can have", "rename the option")
     for name, option in part.options.items() if part.plugin else ():
