@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import typer.main
@@ -15,7 +15,8 @@ from mkdocs.structure.files import File, Files
 import resexp
 from resexp.catalog import scan
 from resexp.cli.app import app
-from resexp.cli.show import part_text
+from resexp.cli.show import common_options, part_text
+from resexp.text import LETTERS
 
 ROOT = Path(__file__).parents[1]
 GALLERY = ROOT / "results/gallery"
@@ -66,14 +67,21 @@ def parts() -> str:
         "`resexp show` prints the same.",
     ]
     for role in scan.ALL_ROLES:
-        text.append(f"## {role.capitalize()}")
+        text += [f"## {role.capitalize()}", f"In these equations {LETTERS}." if role == "connection" else ""]
+        words, _, options = common_options(role).partition("\n    - ")
+        text += [words, listed(options)]
         for part in scan.parts(role).values():
             first, _, rest = inspect.cleandoc(part.doc).partition("\n")
             text += [f"### `{part.kind}`", f"```text\n{first}\n```", prose(rest)]
             *_, options = part_text(part).partition("\n    - ")
-            lines = [line.strip().partition(": ") for line in ("- " + options).splitlines() if options]
-            text.append("\n".join(f"- `{name.removeprefix('- ')}`: {what}" for name, _, what in lines))
+            text.append(listed(options))
     return "\n\n".join(filter(None, text)) + "\n"
+
+
+def listed(options: str) -> str:
+    """Lines of options, of which the first has lost its dash, as a list in Markdown."""
+    lines = [line.strip().removeprefix("- ").partition(": ") for line in options.splitlines()]
+    return "\n".join(f"- `{name}`: {what}" for name, _, what in lines)
 
 
 def python() -> str:
@@ -82,13 +90,24 @@ def python() -> str:
     text = ["# From Python", title, f"```python\n{example}\n```"]
     for name in resexp.__all__:
         found = getattr(resexp, name)
-        parameters = [f"    {each}," for each in inspect.signature(found).parameters.values()]
+        parameters = [f"    {each}," for each in _parameters(found)]
         first, _, errors = (inspect.getdoc(found) or "").partition("\n\nRaises:")
         raised = [prose(line) for line in errors.strip().split("\n    ")]
         listed = "Raises:\n\n" + "\n".join(f"- {line}" for line in raised) if errors else ""
-        code = "\n".join([f"{name}(", *parameters, ")"]).replace("'", "")
+        code = "\n".join([f"{name}(", *parameters, ")"])
         text += [f"## `{name}`", f"```python\n{code}\n```", prose(first), listed]
     return "\n\n".join(filter(None, text)) + "\n"
+
+
+def _parameters(function: Any) -> Iterator[str]:
+    """The parameters as they are written in the code, with the * before those that must be named."""
+    star = False
+    for each in inspect.signature(function).parameters.values():
+        if each.kind is each.KEYWORD_ONLY and not star:
+            star = True
+            yield "*"
+        default = str(each.default) if isinstance(each.default, PurePath) else each.default
+        yield f"{each.name}: {each.annotation}" + ("" if default is each.empty else f" = {default!r}")
 
 
 def prose(text: str) -> str:

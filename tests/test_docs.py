@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shlex
@@ -154,7 +155,14 @@ def test_the_site_builds_strictly_and_needs_no_other_site(tmp_path: Path) -> Non
     assert "resexp demo" in page
     loaded = re.findall(r"<(?:script|link|img)\b[^>]*?(?:src|href)=\"(https?://[^\"]+)", page)
     assert not loaded
-    assert "manifold_hyper" in (tmp_path / "reference/parts.html").read_text("utf-8")
+    parts, python = (
+        re.sub("<[^>]*>", "", (tmp_path / f"reference/{name}.html").read_text("utf-8"))
+        for name in ("parts", "python")
+    )
+    assert "manifold_hyper" in parts
+    assert "In these equations h is the state before a block" in parts
+    assert "init_noise: number (&gt;= 0, &lt;= 1), default 0.1" in parts
+    assert "experiment: Experiment,\n    *,\n    device: str = 'auto'," in html.unescape(python)
     assert "--until" in (tmp_path / "reference/commands.html").read_text("utf-8")
 
 

@@ -78,7 +78,9 @@ def type_name(annotation: object) -> str:
     if origin is tuple:
         return f"list of {type_name(arguments[0])}"
     names = {int: "integer", float: "number", str: "text", bool: "true | false", type(None): "null"}
-    return names.get(annotation, "mapping") if isinstance(annotation, type) else str(annotation)
+    if fields := getattr(annotation, "model_fields", None):
+        return f"mapping with {' and '.join(fields)}"
+    return names.get(annotation, str(annotation)) if isinstance(annotation, type) else str(annotation)
 
 
 def bounds(metadata: Sequence[object]) -> str:

@@ -440,6 +440,8 @@ def test_parts_are_shown_with_the_options_that_all_of_their_role_have(here: Here
     assert "    - connection: see `resexp show connections`, default plain\n" in shown
     assert "    - init_noise: number (>= 0, <= 1), default 0.1\n" in shown
     assert "    - train_size: integer (> 0, " in here("show", "data").stdout
+    low = "    - low_rate: mapping with factor and until_train_error | null, default null\n"
+    assert low in here("show", "schedules").stdout
     assert "also has" not in here("show", "connections", "plain").stdout
 
 
