@@ -1,22 +1,14 @@
 """Reads what papers report: `references/<name>.yaml` holds one paper's claims, recipe and numbers.
 
-A metric says what a number is about. It has one of three forms:
-
-- a column of the trials in a report: `train_error`, `test_iou`, `seconds`.
-- a probe's reading, `probe.name@at:reduce`: `gradient_norms.weight_rms@0:slope` is its slope over the layers
-  at initialisation.
-- a value on the training curve. `steps_to@train_error:0.05` is the number of steps until the training error
-  is 5 %. `gap@train_loss:0.1` is the test loss minus the training loss, when the training loss is 0.1 nats;
-  `gap@train_loss:shared` is taken at the least training loss that every run of both sides of a claim reaches.
+`metrics.py` says what a number or a claim may be about.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, cast, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -24,84 +16,14 @@ from resexp.catalog.scan import suggest
 from resexp.config import problems, yaml_text
 from resexp.config.frozen import Frozen, refusal
 from resexp.config.margins import Relation, default_margin
+from resexp.config.metrics import MORE_IS_BETTER, Metric, curve
 from resexp.errors import ConfigError
 from resexp.options import NaturalInt, NonNegativeFloat, PositiveFloat, PositiveInt, Real
 
 FOLDER = Path(__file__).parents[1] / "references"
 
-Reduce = Literal["mean", "median", "max", "min", "first", "last", "slope", "rise"]
-"""`first`: nearest to the input. `slope`: decades per layer. `rise`: the mean minus the middle reading."""
-REDUCE = get_args(Reduce)
-
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
 """Words for `model.depth` in a claim. Each means one of the depths that both sides of the claim have."""
-
-_COLUMN = re.compile(
-    r"(train|validation)_(error|loss)|test_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps"
-)
-_READING = re.compile(
-    r"(?P<probe>[a-z0-9_]+)\.(?P<name>[a-z0-9_]+)@(?P<at>0|1|0?\.\d+):"
-    rf"(?P<reduce>{'|'.join(REDUCE)})"
-)
-_CURVE = re.compile(
-    r"steps_to@(?P<measure>(?:train|validation|test)_(?:error|loss)|running_error):(?P<target>\d*\.?\d+)"
-    r"|gap@(?P<of>train_(?:error|loss)):(?P<at>\d*\.?\d+|shared)"
-)
-
-
-class ProbeMetric(NamedTuple):
-    """A probe's reading at the fraction `at` of training, reduced over layers to one number per trial."""
-
-    probe: str
-    name: str
-    at: float
-    reduce: Reduce
-
-
-MORE_IS_BETTER = ("_iou", "_dice", "_return", "_precision", "_recall")
-"""How the names of metrics end of which more is better."""
-
-
-class CurveMetric(NamedTuple):
-    """A value on a training curve where `measure` reaches `target`. A `target` of None means `shared`."""
-
-    kind: Literal["steps_to", "gap"]
-    measure: str
-    target: float | None
-
-
-def curve(metric: str) -> CurveMetric | None:
-    """The value on a training curve that a metric names; None for any other metric."""
-    match = _CURVE.fullmatch(metric)
-    if match is None:
-        return None
-    if match["measure"]:
-        return CurveMetric("steps_to", match["measure"], float(match["target"]))
-    return CurveMetric("gap", match["of"], None if match["at"] == "shared" else float(match["at"]))
-
-
-def reading(metric: str) -> ProbeMetric | None:
-    """The probe's reading that a metric names; None for any other metric."""
-    match = _READING.fullmatch(metric)
-    if match is None:
-        return None
-    probe, name, at, reduce = match.groups()
-    return ProbeMetric(probe, name, float(at), cast("Reduce", reduce))  # the pattern lists them
-
-
-def _metric(text: str) -> str:
-    found = curve(text)
-    if not _COLUMN.fullmatch(text) and not _READING.fullmatch(text) and found is None:
-        of_probe = f"probe.name@at:reduce, reduce one of {', '.join(REDUCE)}"
-        curves = "steps_to@train_error:0.05, or gap@train_loss:0.1 (or :shared)"
-        right = f"give a column such as train_error, or {of_probe}, or {curves}"
-        raise refusal(f"{text!r} is not a metric", right)
-    if found and found.target is not None:
-        if found.measure.endswith("_error") and found.target >= 1:
-            raise refusal(f"{text!r} gives {found.target:g} as an error", "give a fraction below 1")
-        if found.measure.endswith("_loss") and found.target == 0:
-            raise refusal(f"{text!r} gives 0 as a loss", "give a loss that runs can reach")
-    return text
 
 
 def _fraction(metric: str, *values: float) -> None:
@@ -113,7 +35,6 @@ def _fraction(metric: str, *values: float) -> None:
 Keys = Annotated[dict[str, Any], AfterValidator(problems.plain)]
 """Values of dotted keys of the settings, as plain JSON data."""
 When = Annotated[Keys, Field(min_length=1)]
-Metric = Annotated[str, AfterValidator(_metric)]
 Text = Annotated[str, Field(min_length=1)]
 Verified = Literal["text", "secondary", "memory"]
 """Where a number was checked: in the paper's text, in a secondary source, or nowhere (from memory)."""
@@ -188,7 +109,7 @@ class Claim(Frozen):
         return None if self.states == "lower" else self.within or default_margin(self.metric)
 
     @model_validator(mode="after")
-    def _sides_differ(self) -> Self:
+    def _relation_can_be_judged(self) -> Self:
         if self.lower == self.higher:
             raise refusal("compares trials with themselves", "let lower and higher differ")
         if self.states == "lower" and self.within:
@@ -198,18 +119,23 @@ class Claim(Frozen):
             raise refusal(what, "give an error or a loss as the metric, or the relation equivalent")
         if self.states != "lower" and self.margin is None:
             raise refusal(f"has no margin, and {self.metric} has no default", "give the margin as within")
-        if self.published:
-            _fraction(self.metric, *self.published)
-            gap = self.published[1] - self.published[0]
-            if self.metric.startswith("steps_to@"):
-                if min(self.published) <= 0:
-                    raise refusal("gives 0 or fewer steps as published", "give steps, or their ratio to 1")
-                low, high = sorted(self.published)
-                gap = (high / low - 1) * (1 if gap > 0 else -1)
-            margin = (self.margin or 0) + 1e-12 * max(1, *map(abs, self.published))  # 0.07 - 0.06 > 0.01
-            wrong = {"lower": gap <= 0, "equivalent": abs(gap) > margin, "no_worse": gap < -margin}
-            if wrong[self.states]:
-                raise refusal("is not what its published numbers say", "give the value of lower first")
+        return self
+
+    @model_validator(mode="after")
+    def _published_numbers_agree(self) -> Self:
+        if self.published is None:
+            return self
+        _fraction(self.metric, *self.published)
+        gap = self.published[1] - self.published[0]
+        if self.metric.startswith("steps_to@"):
+            if min(self.published) <= 0:
+                raise refusal("gives 0 or fewer steps as published", "give steps, or their ratio to 1")
+            low, high = sorted(self.published)
+            gap = (high / low - 1) * (1 if gap > 0 else -1)
+        margin = (self.margin or 0) + 1e-12 * max(1, *map(abs, self.published))  # 0.07 - 0.06 > 0.01
+        wrong = {"lower": gap <= 0, "equivalent": abs(gap) > margin, "no_worse": gap < -margin}
+        if wrong[self.states]:
+            raise refusal("is not what its published numbers say", "give the value of lower first")
         return self
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from resexp.catalog.probe_name import probe_name
 from resexp.config import expectation
 from resexp.config.grid import DEPTH
+from resexp.config.metrics import ProbeMetric, curve, reading
 from resexp.config.problems import quoted
-from resexp.config.published import DEPTH_WORDS, Claim, ProbeMetric, curve, reading
+from resexp.config.published import DEPTH_WORDS, Claim
 from resexp.errors import Problem
 from resexp.plan.chosen import has, plan_has
 

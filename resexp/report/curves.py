@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from resexp.config.published import CurveMetric
+from resexp.config.metrics import CurveMetric
 from resexp.report import frames, statistics
 from resexp.report.pairs import Pair, lost_by_seed
 from resexp.store import Records

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from resexp.config.grid import DEPTH
-from resexp.config.published import Claim, CurveMetric, curve
+from resexp.config.metrics import CurveMetric, curve
+from resexp.config.published import Claim
 from resexp.report import confounded, curves, frames, seed_pairs, sides, splits, statistics
 from resexp.report.alike import pooled, several, unspoken
 from resexp.report.pairs import (

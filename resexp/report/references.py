@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from resexp.config.grid import DEPTH
-from resexp.config.published import CurveMetric, Published, Reference, curve, reading
+from resexp.config.metrics import CurveMetric, curve, reading
+from resexp.config.published import Published, Reference
 from resexp.plan.status import Status
 from resexp.report import frames, protocol, reproduction, splits, statistics, words
 from resexp.report.alike import several

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from resexp.config.grid import DEPTH
-from resexp.config.published import DEPTH_WORDS, Claim, reading
+from resexp.config.metrics import reading
+from resexp.config.published import DEPTH_WORDS, Claim
 from resexp.plan.dotted import leaves
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics

@@ -10,7 +10,8 @@ import pytest
 
 from resexp.config import published
 from resexp.config.margins import default_margin
-from resexp.config.published import Claim, Published, Reference, names, read_published, reading
+from resexp.config.metrics import reading
+from resexp.config.published import Claim, Published, Reference, names, read_published
 from resexp.config.schema import known_keys
 from resexp.errors import ConfigError
 

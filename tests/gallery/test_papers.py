@@ -12,6 +12,7 @@ import resexp
 from resexp.api import trials
 from resexp.config import published
 from resexp.config.load import Experiment, load
+from resexp.config.metrics import reading
 from resexp.config.yaml_text import parse, read_text
 from resexp.errors import DataError
 from resexp.report.protocol import fits, setting
@@ -89,9 +90,7 @@ def test_the_full_tier_follows_the_recipe_of_each_number_of_the_paper_that_it_ma
 def test_claims_on_probes_are_about_probes_that_are_read_then(name: str) -> None:
     for tier in tiers(name):
         experiment = read(name, tier)
-        readings = [
-            found for claim in experiment.published.claims if (found := published.reading(claim.metric))
-        ]
+        readings = [found for claim in experiment.published.claims if (found := reading(claim.metric))]
         for point in experiment.points:
             taken = {(probe.kind, at) for probe in point.settings.probes for at in probe.at}
             assert {(found.probe, found.at) for found in readings} <= taken

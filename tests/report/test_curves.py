@@ -12,7 +12,8 @@ from made_up import make_records, of, trial
 from numpy.typing import NDArray
 from scipy.stats import rankdata, t
 
-from resexp.config.published import Claim, curve
+from resexp.config.metrics import curve
+from resexp.config.published import Claim
 from resexp.report import curves, frames, ordering, references, statistics
 from resexp.report.naming import Measure
 from resexp.report.ordering import Comparison

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from resexp.config.grid import DEPTH
-from resexp.config.published import Claim, Published, curve
+from resexp.config.metrics import curve
+from resexp.config.published import Claim, Published
 from resexp.report import (
     naming,
     ordering,
