@@ -14,7 +14,7 @@ import numpy as np
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
 from resexp.data.listing import IMAGES, Wanted, files_below, folders_in, stray_files
-from resexp.data.names import same
+from resexp.data.names import composed
 from resexp.data.notes import dark, listed
 from resexp.data.pixels import Picture, Reader, Unreadable, shared_side
 from resexp.data.splits import Splits, find_splits
@@ -188,17 +188,17 @@ def scan(folder: Path, classes: Sequence[str] | None, kind: Wanted) -> Tree:
         raise DataError(f"{folder}: no folders with {kind.name} in it; there must be one for each class")
     names = dict[str, str]()
     for name in images:
-        if (twin := names.setdefault(same(name), name)) != name:
+        if (twin := names.setdefault(composed(name), name)) != name:
             raise DataError(f"{folder}: two folders have the name {twin!r} in two spellings; merge them")
         if not images[name]:
             raise DataError(f"{folder / name}: no {kind.name} in it; known kinds: {', '.join(kind.formats)}")
-        if classes is not None and same(name) not in classes:
+        if classes is not None and composed(name) not in classes:
             raise DataError(f"{folder}: there is no class {name!r} in the training folder; remove it here")
     known = tuple(names if classes is None else classes)
     files, labels = list[str](), list[int]()
     for name, paths in images.items():
         files += paths
-        labels += [known.index(same(name))] * len(paths)
+        labels += [known.index(composed(name))] * len(paths)
     return Tree(folder, known, tuple(files), np.array(labels, np.int64), tuple(left_out))
 
 

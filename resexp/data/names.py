@@ -5,6 +5,6 @@ from __future__ import annotations
 import unicodedata
 
 
-def same(name: str) -> str:
+def composed(name: str) -> str:
     """A name in Unicode's form NFC, because systems write accented letters in different forms."""
     return unicodedata.normalize("NFC", name)

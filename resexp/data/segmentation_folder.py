@@ -14,7 +14,7 @@ from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.listing import IMAGES, ignored
-from resexp.data.names import same
+from resexp.data.names import composed
 from resexp.data.notes import dark, listed
 from resexp.data.pixels import Mask, Picture, Reader, Unreadable
 from resexp.data.splits import Splits, find_splits
@@ -136,8 +136,8 @@ class SegmentationFolder(Source):
                 continue
             if why := IMAGES.unfit(entry):
                 self._left_out.append(f"{self._name(path)} ({why})")
-                aside.add(same(path.stem))
-            elif images.setdefault(same(path.stem), path) != path:
+                aside.add(composed(path.stem))
+            elif images.setdefault(composed(path.stem), path) != path:
                 raise DataError(
                     f"{folder}: two files have the same name except for the suffix; rename one of them"
                 )

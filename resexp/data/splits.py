@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resexp.data.listing import folders_in
-from resexp.data.names import same
+from resexp.data.names import composed
 from resexp.errors import DataError
 
 NAMES = {
@@ -83,9 +83,9 @@ def _notes_on_classes(root: Path, names: list[str], used: set[str]) -> tuple[str
 
 def _notes_on_others(root: Path, train: str, others: list[str]) -> list[str]:
     """Notes on folders beside the splits. Raises DataError if one may be a split."""
-    classes, notes = set(map(same, folders_in(root / train))), list[str]()
+    classes, notes = set(map(composed, folders_in(root / train))), list[str]()
     for name in others:
-        inner, split_like = set(map(same, folders_in(root / name))), SPLIT_LIKE.fullmatch(name.casefold())
+        inner, split_like = set(map(composed, folders_in(root / name))), SPLIT_LIKE.fullmatch(name.casefold())
         if inner & classes or (inner and split_like):
             raise DataError(
                 f"{root}: is {name!r} a split? It has folders like {train!r}; call it `val` or `test` if it "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resexp.data.base import Facts, Labels, Split, fingerprint
-from resexp.data.names import same
+from resexp.data.names import composed
 from resexp.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None)
         if not 1 <= wanted <= len(names):
             raise DataError(f"data.classes: {wanted} classes are asked for; give 1 to {len(names)}")
         return tuple(range(wanted))
-    known = [same(name) for name in names]
+    known = [composed(name) for name in names]
     picked = tuple(_position(known, name) for name in wanted)
     if not picked or len(set(picked)) < len(picked):
         raise DataError(f"data.classes: {list(wanted)} is empty or names a class twice; name each class once")
@@ -48,8 +48,8 @@ def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None)
 def _position(names: Sequence[str], wanted: str | int) -> int:
     """The position of a class that is given by name or by position. Raises DataError."""
     if isinstance(wanted, str):
-        if same(wanted) in names:
-            return names.index(same(wanted))
+        if composed(wanted) in names:
+            return names.index(composed(wanted))
         named = wanted
     else:
         # In a configuration, 007 is the number 7, which may stand for a class called 007.
