@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from torch import nn
@@ -37,18 +37,10 @@ def image_layers(design: Design, block: str) -> Layers:
     Raises:
         ConfigError: the block is `rep`, whose layers hold batch norms, but the design's norm is not `batch`.
     """
-    norm = partial(make_norm, design.norm)
-    make = partial(conv, design)
+    norm, make = partial(make_norm, design.norm), partial(conv, design)
     if block == "rep" and design.norm != "batch":
         wrong = f"rep layers hold batch norms, and norm is {design.norm}"
         raise ConfigError.of("", "model.block", wrong, "give norm: batch, or another block")
-
-    def basic(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-        layers = [
-            (make(inputs, outputs, 3, stride), inputs, outputs),
-            (make(outputs, outputs, 3), outputs, outputs),
-        ]
-        return ordered_branch(layers, design, norm)
 
     def bottleneck(inputs: int, outputs: int, stride: int) -> nn.Sequential:
         # The stride is on the 3x3 layer, as in torchvision. The paper has it on the first 1x1 layer.
@@ -60,22 +52,22 @@ def image_layers(design: Design, block: str) -> Layers:
         ]
         return ordered_branch(layers, design, norm)
 
-    def dirac(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-        bias = design.norm == "none"
-        layers: list[tuple[nn.Module, int, int]] = [
-            (DiracConv(inputs, outputs, stride, bias), inputs, outputs),
-            (DiracConv(outputs, outputs, bias=bias), outputs, outputs),
-        ]
-        return ordered_branch(layers, design, norm)
+    def of_two(layer: Callable[..., nn.Module], norm: Callable[[int], nn.Module]) -> Callable[..., nn.Module]:
+        """A branch of two 3x3 layers."""
 
-    def rep(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-        layers: list[tuple[nn.Module, int, int]] = [
-            (RepConv(inputs, outputs, stride), inputs, outputs),
-            (RepConv(outputs, outputs), outputs, outputs),
-        ]
-        return ordered_branch(layers, design, lambda channels: nn.Identity())
+        def branch(inputs: int, outputs: int, stride: int) -> nn.Module:
+            first, second = layer(inputs, outputs, stride=stride), layer(outputs, outputs)
+            layers = [(first, inputs, outputs), (second, outputs, outputs)]
+            return ordered_branch(layers, design, norm)
 
-    branches = {"basic": basic, "bottleneck": bottleneck, "dirac": dirac, "rep": rep}
+        return branch
+
+    branches = {
+        "basic": of_two(partial(make, size=3), norm),
+        "bottleneck": bottleneck,
+        "dirac": of_two(partial(DiracConv, bias=design.norm == "none"), norm),
+        "rep": of_two(RepConv, lambda channels: nn.Identity()),
+    }
     return Layers(
         map=lambda i, o, stride: nn.Conv2d(i, o, 1, stride=stride, bias=False),
         norm=norm,
