@@ -80,7 +80,7 @@ def parse(text: str) -> Expectation:
     if match is None:
         right = f"write METRIC(VARIANT, DEPTH) < NUMBER, or a variant with one of {', '.join(CLAIMS)}"
         raise NotUnderstoodError("is neither a comparison nor a claim", right)
-    left = _side(match["left"])
+    left = _side(match["left"], LEFT)
     side, bound = _right(match["right"], left.metric)
     return Expectation(text, left=left, sign=cast("Sign", match["sign"]), right=side, bound=bound)
 
@@ -99,10 +99,11 @@ def unknown(expectation: Expectation, depths: Mapping[str, Collection[int]]) -> 
             yield f"there is no depth {side.depth}", f"{side.variant} has {has}"
 
 
-def _side(text: str, *, right: bool = False) -> Side:
+def _side(text: str, right: str) -> Side:
+    """The side in a text. `right` says what to write there instead of anything else."""
     match = _SIDE.fullmatch(text)
     if match is None:
-        raise NotUnderstoodError(f"has {text!r}", RIGHT if right else LEFT)
+        raise NotUnderstoodError(f"has {text!r}", right)
     if match["depth"] is None and re.search(r",\s*\d+$", match["variant"]):
         raise NotUnderstoodError("has too large a depth", "give at most six digits")
     if match["metric"] not in METRICS:
@@ -115,7 +116,7 @@ def _right(text: str, metric: str) -> tuple[Side | None, float]:
     if _NUMBER.fullmatch(text):
         return None, _number(text, metric)
     with_margin = _MARGIN.fullmatch(text)
-    side = _side(with_margin["side"] if with_margin else text, right=True)
+    side = _side(with_margin["side"] if with_margin else text, RIGHT)
     if side.metric != metric:
         wrong = f"compares {metric} with {side.metric}"
         raise NotUnderstoodError(wrong, "compare one metric with itself, or with a number")

@@ -74,10 +74,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         return TrainingLoop(_learner(settings, data, device, others), attempt, clock)
 
     facts = data.facts  # counted while reading, because planning cannot know which files are unreadable
-    known: dict[str, Any] = {
-        "examples": facts.examples(),
-        "redrawn": facts.redrawn,
-    }
+    known: dict[str, Any] = {"examples": facts.examples(), "redrawn": facts.redrawn}
     environment = fingerprint(device, attempt.threads)
     loop: TrainingLoop = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
     known["chance"] = loop.run.chance()
@@ -98,8 +95,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         known |= {"baselines": loop.run.task.baselines(data.train, data.test, len(facts.classes))}
         known |= {"blind": blind} if (blind := blind_errors(loop.run)) else {}
         known |= {"samples": generated_texts(loop.run)}
-        if counts := confused(loop.run):
-            known |= {"confused": counts}
+        known |= {"confused": counts} if (counts := confused(loop.run)) else {}
         result = loop.result(loop.row)
         if others is not None:
             result["peak_memory_bytes"] = _total([result["peak_memory_bytes"], *(others.results() or [None])])
