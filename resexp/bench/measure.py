@@ -224,21 +224,19 @@ def sweeps(
             memory[precision] = max(memory.get(precision, 0), ended.peak_memory_bytes)
         if peer:
             peers.append(loop(best))
-    auto = resolve_precision("auto", slots[0])
-    return {
+    swept = {
         "sweep_images_per_second": {p: spread_of(values) for p, values in rates.items()},
         "peak_memory_bytes": memory,
-        "peer": {
-            "workers": best,
-            "images_per_second": spread_of(peers),
-            "tried": {str(workers): rate for workers, rate in tried.items()},
-        }
-        if peer
-        else None,
-        "ratio_to_peer": {
-            name: spread_of([ours / theirs for ours, theirs in zip(rates[p], peers, strict=True)])
-            for name, p in (("float32", "float32"), ("auto", auto))
-        }
-        if peer
-        else None,
     }
+    if not peer:
+        return {**swept, "peer": None, "ratio_to_peer": None}
+    loops = {
+        "workers": best,
+        "images_per_second": spread_of(peers),
+        "tried": {str(workers): rate for workers, rate in tried.items()},
+    }
+    ratios = {
+        name: spread_of([ours / theirs for ours, theirs in zip(rates[p], peers, strict=True)])
+        for name, p in (("float32", "float32"), ("auto", resolve_precision("auto", slots[0])))
+    }
+    return {**swept, "peer": loops, "ratio_to_peer": ratios}
