@@ -10,7 +10,7 @@ from torch import Tensor
 
 from resexp.models.base import Block, Series, h_of
 from resexp.probes.base import Probe, Quantity, Reading, Snapshot
-from resexp.probes.states import settled
+from resexp.probes.states import settled, with_branch
 
 
 class Coefficients(Probe):
@@ -47,18 +47,11 @@ class Coefficients(Probe):
 
 def _weights(block: Block, state: Any, layer: str, index: int) -> Iterator[Reading]:
     """Yield both weights of one block. A weight relative to a state or branch of 0 is left out."""
-    outputs: list[Tensor] = []
-
-    def f(h: Tensor) -> Tensor:
-        y: Tensor = block.branch(h)
-        outputs.append(y)
-        return y
-
-    merged = h_of(block.merged(state, f))
-    if not outputs:  # a connection need not call its branch
+    after, output = with_branch(block.merged, state, block.branch)
+    if output is None:
         return
-    without = h_of(block.merged(state, lambda _: torch.zeros_like(outputs[0])))
-    before, branch = _size(h_of(state)), _size(outputs[0])
+    merged, without = h_of(after), h_of(block.merged(state, lambda _: torch.zeros_like(output)))
+    before, branch = _size(h_of(state)), _size(output)
     if before > 0:
         yield Reading("shortcut_weight", layer, index, _size(without) / before)
     if branch > 0:

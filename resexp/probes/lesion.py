@@ -13,6 +13,7 @@ from torch.nn import functional
 from resexp.models.base import Block, Chain, h_of
 from resexp.options import PositiveInt, Repeats
 from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.states import with_branch
 
 
 class Lesion(Probe):
@@ -154,15 +155,8 @@ def _zero(block: Block, state: Any) -> Tensor | None:
     """Zeros in the shape of f(h), which share the memory of one number; None if the connection never calls
     its branch f.
     """
-    found: list[Tensor] = []
-
-    def f(h: Tensor) -> Tensor:
-        y: Tensor = block.branch(h)
-        found.append(y.new_zeros(()).expand(y.shape))
-        return y
-
-    block.merged(state, f)
-    return found[0] if found else None
+    _, output = with_branch(block.merged, state, block.branch)
+    return None if output is None else output.new_zeros(()).expand(output.shape)
 
 
 def _without_branch(block: Block, state: Any, zero: Any) -> Any:

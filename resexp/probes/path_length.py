@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import comb
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from resexp.models.base import Block, Chain
 from resexp.options import NaturalInt, Repeats
 from resexp.probes.base import Probe, Quantity, Reading, Snapshot
-from resexp.probes.states import settled
+from resexp.probes.states import settled, with_branch
 
 State = tuple[Tensor, ...]
 
@@ -73,15 +73,9 @@ class Track:
 
     def __init__(self, block: Block, state: State) -> None:
         self.state = state
-        outputs: list[Tensor] = []
-
-        def f(h: Tensor) -> Tensor:
-            y: Tensor = block.branch(h)
-            outputs.append(y.detach())
-            return y
-
-        self.whole = _tuple(block.around(_state(state), f))
-        self.around = _tuple(block.around(_state(state), lambda _: outputs[0].clone()))
+        whole, output = with_branch(block.around, _state(state), block.branch)
+        self.whole = _tuple(whole)
+        self.around = _tuple(block.around(_state(state), lambda _: cast(Tensor, output).detach().clone()))
 
     def back(self, gradient: State, branch: bool) -> State:
         """The gradient at the block's input: through its branch alone, or through everything else."""

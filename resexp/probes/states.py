@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -28,6 +28,21 @@ def block_states(network: Network, images: Tensor) -> Iterator[Tensor]:
     for block in blocks:
         state = block(state)
         yield block.connection.leave(state)
+
+
+def with_branch(
+    merge: Callable[[Any, Callable[[Tensor], Tensor]], Any], state: Any, branch: nn.Module
+) -> tuple[Any, Tensor | None]:
+    """What a block's method `merge` makes of a state and the block's branch, and what the branch returned;
+    None if the connection does not call it.
+    """
+    outputs: list[Tensor] = []
+
+    def f(h: Tensor) -> Tensor:
+        outputs.append(branch(h))
+        return outputs[-1]
+
+    return merge(state, f), outputs[0] if outputs else None
 
 
 def settled(network: Network) -> Network:
