@@ -64,7 +64,7 @@ def run_until_decided(
         report = build(store.read(folder))
         with store.explained(folder):
             store.note_reported(folder)
-        tell(f"Look {look.number} of {len(planned)}, with {look.seeds} seeds: {_state(report, summary)}.")
+        tell(f"Look {look.number} of {len(planned)}, with {look.seeds} seeds; {_state(report, summary)}.")
         if not report.undecided:
             break
     return summary

@@ -15,7 +15,7 @@ from resexp.text import clean
 if TYPE_CHECKING:
     from resexp.gallery.papers import Entry
 
-app = typer.Typer(help="Experiments from papers, ready to run: list them, run one, publish its report.")
+app = typer.Typer(help="List, run and publish the experiments from papers that come with the package.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name that `resexp gallery` lists.")]
 Tier = Annotated[str, typer.Option(help="The size of the experiment: quick, or full as in the paper.")]

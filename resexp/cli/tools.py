@@ -22,7 +22,9 @@ def show(
             help="connections, models, data, tasks, probes, optimizers, schedules or launchers.",
         ),
     ],
-    kind: Annotated[str | None, typer.Argument(help="The kind of a part, to show that part alone.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="The kind of a part, to show that part alone.")
+    ] = None,
     plugin: Plugins = None,
 ) -> None:
     """List the parts that a configuration can name, with their equations or purposes, sources and options."""
@@ -70,7 +72,11 @@ def bench(
     print_listing(format, lambda: measured, partial(render.print_benchmark, measured))
 
 
-def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.yaml")) -> None:
+def init(
+    path: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path(
+        "experiment.yaml"
+    ),
+) -> None:
     """Write a commented configuration to start from."""
     from resexp.cli.starter import write_starter
 

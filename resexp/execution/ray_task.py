@@ -23,7 +23,7 @@ LOOK = 0.2
 """The most seconds until a cancellation is noticed."""
 
 WATCH = """while read pid; do last=$pid; done; kill -s KILL -- "-$last\""""
-"""A shell program that reads process ids, one a line, until its input ends. Then it kills the process group
+"""A shell program that reads process ids, one per line, until its input ends. Then it kills the process group
 of the last one: a worker and the processes that the worker has started. An empty line means no process.
 """
 

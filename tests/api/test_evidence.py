@@ -220,4 +220,4 @@ def test_where_there_is_no_verdict_a_look_says_so(tmp_path: Path) -> None:
     said: list[str] = []
     api.run_until_decided(api.load(tmp_path / "x.yaml"), results=tmp_path, tell=said.append)
     wanted = "the report has no main verdict and no claim, so more seeds would decide nothing."
-    assert said == [f"Look 1 of 4, with 3 seeds: {wanted}"]
+    assert said == [f"Look 1 of 4, with 3 seeds; {wanted}"]
