@@ -26,7 +26,7 @@ def check(
     expectations: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[EXPECTATION]...",
+            metavar="EXPECTATION",
             help="'residual does not degrade', 'test_error(residual, 56) < 3 %', "
             "'test_error(skip, 56) < test_error(plain, 56)'. Default: `checks` of the configuration.",
         ),

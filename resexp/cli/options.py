@@ -23,7 +23,7 @@ Config = Annotated[
     ),
 ]
 OVERRIDES = "Settings to change, such as training.epochs=2. Several values make a sweep: model.depth=8,20."
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help=OVERRIDES)]
 Tier = Annotated[str, typer.Option(help="One of the file's tiers. full: the file without changes.")]
 Plugins = Annotated[
     list[Path] | None,
@@ -86,7 +86,7 @@ def _at_home(folder: Path) -> Path:
 
 Results = Annotated[Path, typer.Option("--results", help="The folder of all experiments.", callback=_at_home)]
 NAME = "The name of an experiment, or its folder. Default: the one that was run last."
-Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
+Name = Annotated[str | None, typer.Argument(metavar="EXPERIMENT", help=NAME)]
 
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete the experiment's earlier trials first.")]

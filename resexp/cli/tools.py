@@ -23,7 +23,7 @@ def show(
         ),
     ],
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="The kind of a part, to show that part alone.")
+        str | None, typer.Argument(metavar="KIND", help="The kind of a part, to show that part alone.")
     ] = None,
     plugin: Plugins = None,
 ) -> None:
@@ -54,7 +54,7 @@ def doctor(results: Results = RESULTS) -> None:
 def bench(
     config: Annotated[
         str | None,
-        typer.Argument(metavar="[CONFIG]", help="The file whose first trial is timed. Default: ResNet-20."),
+        typer.Argument(metavar="CONFIG", help="The file whose first trial is timed. Default: ResNet-20."),
     ] = None,
     overrides: Overrides = None,
     tier: Tier = "full",
@@ -73,7 +73,7 @@ def bench(
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path(
         "experiment.yaml"
     ),
 ) -> None:
