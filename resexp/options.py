@@ -50,7 +50,7 @@ Placement = Literal[
     "peri",
     "deep_norm",
 ]
-"""The order of norm and activation: `ORDERS` in models/parts.py, and `PLACEMENTS` in models/encoder.py."""
+"""Where norm and activation stand: `ORDERS` in models/parts.py, `PLACEMENTS` in models/token_blocks.py."""
 
 Initialisation = Literal[
     "he",

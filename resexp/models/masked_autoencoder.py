@@ -18,7 +18,7 @@ from resexp.connections.core import Residual
 from resexp.errors import ConfigError
 from resexp.models.attention import AlongTokens, Recipe, TokenMap
 from resexp.models.base import Block, Design, Series, Trunk
-from resexp.models.encoder import head_steps, token_blocks
+from resexp.models.token_blocks import head_steps, token_blocks
 from resexp.models.vit import Patches
 from resexp.options import Depth, IdleWith, NaturalInt, PositiveFloat, ShrinkFactor, Side, Width
 

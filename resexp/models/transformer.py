@@ -14,7 +14,7 @@ from torch.nn import functional
 from resexp.errors import ConfigError
 from resexp.models.attention import AlongTokens, Recipe
 from resexp.models.base import Chain, Design, Trunk
-from resexp.models.encoder import head_steps, token_blocks
+from resexp.models.token_blocks import head_steps, token_blocks
 from resexp.options import DropoutAt, Fraction, IdleWith, NaturalInt, PositiveFloat, Width
 
 

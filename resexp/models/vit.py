@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from resexp.errors import ConfigError
 from resexp.models.attention import Recipe
 from resexp.models.base import Chain, Design, Trunk
-from resexp.models.encoder import head_steps, token_blocks
+from resexp.models.token_blocks import head_steps, token_blocks
 from resexp.options import Fraction, IdleWith, NaturalInt, PositiveFloat, Side, Width
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from resexp.connections.base import Site
+from resexp.connections.base import Connection, Site
 from resexp.connections.core import Plain
 from resexp.errors import ConfigError, Problem
 from resexp.models.attention import AlongTokens, Attention, Projection, Recipe, Scale, TokenMap
@@ -63,29 +63,26 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
         shortcut = TokenShortcut(design, recipe, channels)
         site = Site(index, len(kinds) // span, channels, recipe.width, 1, shortcut, TokenMap)
         connection = make(site)
-        if recipe.causal and connection.mixes_positions:
-            name = type(connection).__name__
-            wrong = f"{name} looks at all tokens, and with this mask no token sees later ones"
-            raise ConfigError.of("", "model.connection", wrong, "give mask: none, or another connection")
-        if recipe.zero_outputs and keeps_zero(connection):
-            wrong = f"with {type(connection).__name__}, layers whose outputs start at 0 would never learn"
-            right = "give false, or another connection or initial"
-            raise ConfigError.of("", "model.zero_outputs", wrong, right)
-        steps = sublayers(
-            kinds[index * span : (index + 1) * span], channels, connection.branch, design, recipe
-        )
-        after = PLACEMENTS[design.order].after_merge
-        blocks.append(
-            Block(
-                connection,
-                AlongTokens(OrderedDict(steps)),
-                AlongTokens(
-                    OrderedDict(norm_steps(design, connection.out, "norm", recipe.bias) if after else [])
-                ),
-            )
-        )
+        _check_connection(connection, recipe)
+        own = kinds[index * span : (index + 1) * span]
+        branch = AlongTokens(OrderedDict(sublayers(own, channels, connection.branch, design, recipe)))
         channels = connection.out
+        after = PLACEMENTS[design.order].after_merge
+        norm = norm_steps(design, channels, "norm", recipe.bias) if after else []
+        blocks.append(Block(connection, branch, AlongTokens(OrderedDict(norm))))
     return blocks, channels
+
+
+def _check_connection(connection: Connection, recipe: Recipe) -> None:
+    """Raises ConfigError if the connection does not fit the recipe."""
+    name = type(connection).__name__
+    if recipe.causal and connection.mixes_positions:
+        wrong = f"{name} looks at all tokens, and with this mask no token sees later ones"
+        raise ConfigError.of("", "model.connection", wrong, "give mask: none, or another connection")
+    if recipe.zero_outputs and keeps_zero(connection):
+        wrong = f"with {name}, layers whose outputs start at 0 would never learn"
+        right = "give false, or another connection or initial"
+        raise ConfigError.of("", "model.zero_outputs", wrong, right)
 
 
 @dataclass(frozen=True)
