@@ -62,7 +62,7 @@ class ImageArray:
 
 def images_in(array: StoredArray, layout: Layout | None, white: float | None) -> ImageArray:
     """The images in an array. If `layout` is None, it follows from the shape. Raises DataError if the shape
-    fits none or several of the layouts, if images are not squares of at most LARGEST pixels a side, and if
+    fits none or several of the layouts, if images are not squares of at most LARGEST pixels per side, and if
     there is no image.
     """
     axes = len(array.shape)
