@@ -183,8 +183,8 @@ def variant_labels(experiment: Experiment) -> list[str]:
     telling: dict[str, set[str]] = {}
     for kind, own in zip(kinds, options, strict=True):
         one = first.setdefault(kind, own)
-        differing = {key for key in own.keys() | one.keys() if own.get(key, own) != one.get(key, one)}
-        telling.setdefault(kind, set()).update(differing)
+        differing = {key for key in own.keys() & one.keys() if own[key] != one[key]}
+        telling.setdefault(kind, set()).update(differing, own.keys() ^ one.keys())
     labels = []
     for kind, own in zip(kinds, options, strict=True):
         details = ", ".join(short(key, value) for key, value in own.items() if key in telling[kind])
