@@ -216,7 +216,8 @@ def sweeps(
     peers: list[float] = []
     memory: dict[str, int] = {}
     for number in range(effort.rounds):
-        tell(f"sweeps{' and the DataLoader loop in turn' * peer}, {number + 1} of {effort.rounds}")
+        loops = " and the DataLoader loop in turn" if peer else ""
+        tell(f"sweeps{loops}, {number + 1} of {effort.rounds}")
         for precision, reached in rates.items():
             trial = changed(settings, {"training.precision": precision})
             ended = sweep.throughput(trial, slots, effort, folder)
@@ -230,7 +231,7 @@ def sweeps(
     }
     if not peer:
         return {**swept, "peer": None, "ratio_to_peer": None}
-    loops = {
+    rival = {
         "workers": best,
         "images_per_second": spread_of(peers),
         "tried": {str(workers): rate for workers, rate in tried.items()},
@@ -239,4 +240,4 @@ def sweeps(
         name: spread_of([ours / theirs for ours, theirs in zip(rates[p], peers, strict=True)])
         for name, p in (("float32", "float32"), ("auto", resolve_precision("auto", slots[0])))
     }
-    return {**swept, "peer": loops, "ratio_to_peer": ratios}
+    return {**swept, "peer": rival, "ratio_to_peer": ratios}

@@ -34,7 +34,7 @@ def instead_of(key: str, known: Collection[str]) -> str:
     place, _, name = key.rpartition(".")
     elsewhere = sorted((k for k in known if k.rpartition(".")[2] == name), key=lambda k: k.count("."))
     beside = [k for k in known if k.rpartition(".")[0] == place]
-    near = elsewhere[:1] or difflib.get_close_matches(key, beside, n=1, cutoff=0.6 + 0.3 * bool(place))
+    near = elsewhere[:1] or difflib.get_close_matches(key, beside, n=1, cutoff=0.9 if place else 0.6)
     if not near and place and not beside:  # the place itself may be misspelled
         near = difflib.get_close_matches(key, list(known), n=1)
     if near:

@@ -204,7 +204,8 @@ def _copy(source: Iterable[bytes], target: IO[bytes], remote: Remote, progress: 
         if done > remote.size:
             break
     if done > remote.size or (remote.sha256 and done != remote.size):
-        raise ValueError(f"{done} bytes came, {'at most ' * (not remote.sha256)}{remote.size} are right")
+        right = f"{remote.size}" if remote.sha256 else f"at most {remote.size}"
+        raise ValueError(f"{done} bytes came, {right} are right")
     return digest.hexdigest()
 
 

@@ -87,9 +87,9 @@ class Recognition:
         own = self.images - self.copies - self.others
         said = f"{own:,} of {self.images:,} {self.split} images are {self.known.title}'s own by their hashes"
         copied = "is a decoded JPEG copy" if self.copies == 1 else "are decoded JPEG copies"
-        copies = f"{self.copies} {copied}" * bool(self.copies)
-        others = f"{self.others} cannot be checked, because no hash of them is known" * bool(self.others)
-        return (", ".join(filter(None, [said, copies, others])),)
+        said += f", {self.copies} {copied}" if self.copies else ""
+        said += f", {self.others} cannot be checked, because no hash of them is known" if self.others else ""
+        return (said,)
 
     def _other(self, what: str) -> DataError:
         wrong = (

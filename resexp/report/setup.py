@@ -75,7 +75,8 @@ def setup(records: ReportRecords) -> Setup:
     shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
     recipe = f"{recipes[0]}{', and other recipes' if len(recipes) > 1 else ''}" if recipes[0] else ""
     bare = ", ".join(filter(None, [_each(map(_brief, networks)), *widths, depths, *rough]))
-    all_seeds = f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}{', not all everywhere' * bool(elsewhere)}"
+    partly = ", not all everywhere" if elsewhere else ""
+    all_seeds = f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}{partly}"
     return Setup(shown, words.clean(_brief("; ".join(filter(None, [bare, data, recipe, all_seeds])))))
 
 

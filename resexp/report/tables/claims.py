@@ -141,11 +141,10 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
     agree = sum(n for verdict, n in counts.items() if verdict.agrees)
     disagree = sum(n for verdict, n in counts.items() if verdict.disagrees)
     ordered = all(row["relation"] == "lower" for row in rows)
-    said = (
-        [f"{agree} of {words.counted(total, 'statement')} {_verb(agree, 'agree')}{' in direction' * ordered}"]
-        if total
-        else []
-    )
+    said = []
+    if total:
+        direction = " in direction" if ordered else ""
+        said = [f"{agree} of {words.counted(total, 'statement')} {_verb(agree, 'agree')}{direction}"]
     said += [f"{disagree} {_verb(disagree, 'disagree')}"] if disagree else []
     said += [f"{counts[verdict]} {what}" for verdict, what in OPEN.items() if counts[verdict]]
     if also := sum(bool(row["confounded"]) for row in rows):

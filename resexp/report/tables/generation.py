@@ -66,7 +66,8 @@ def _row(place: frames.DepthGroup) -> Row:
 def mixed(done: pd.DataFrame) -> str:
     """A warning if distances were measured in the features of several classifiers; otherwise ""."""
     number = done["classifier"].nunique() if "classifier" in done else 1
-    return f"The trials were compared in the features of {number} different classifiers. " * (number > 1)
+    told = f"The trials were compared in the features of {number} different classifiers. "
+    return told if number > 1 else ""
 
 
 def _accuracy(done: pd.DataFrame) -> str:
