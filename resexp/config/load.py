@@ -4,9 +4,8 @@ problems at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,15 @@ from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
 from resexp.config import grid, packaged, problems, published, yaml_text
-from resexp.config.grid import Assignment, Rule, dotted
+from resexp.config.grid import Assignment, dotted
 from resexp.config.overlays import FULL, Tier, check_keys, command_line, rules_of, tiers_of
-from resexp.config.paths import plugin_at, with_root
+from resexp.config.paths import plugin_at
+from resexp.config.points import Point, Sweep
 from resexp.config.problems import Draft
 from resexp.config.published import Claim, Published
 from resexp.config.schema import Header
 from resexp.config.settings import Settings, models
 from resexp.errors import ConfigError
-
-MAX_POINTS = 20_000
-MAX_OF_TIERS = 2 * MAX_POINTS
-"""The most points that all tiers of a file may have together. Reading the file checks every one of them."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One point of the sweep.
-
-    axes: the value of each swept dotted key at this point, as plain JSON data.
-    where: a function that returns the file and line where the value of a dotted key was written. Planning
-        uses it for its error messages.
-    """
-
-    settings: Settings
-    axes: Mapping[str, Any]
-    where: Callable[[str], str] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -99,16 +81,9 @@ def load(
     for key in (key for key, values in given.items() if len(set(map(repr, values))) < len(values)):
         draft.wrong(None, key, "has a value twice", "give each value once")
     names = given.pop("name", ())
-    header = {key: top[key] for key in Header.model_fields.keys() - {"tiers"} if key in top}
-    header |= {"name": names[0] if len(names) == 1 else names} if names else {}
-    paper = _paper(header.pop("references"), draft) if isinstance(top.get("references"), str) else None
-    head = draft.validate(Header, header, lambda key: None if names and key == ("name",) else key)
-    for origin, when in head.conditions() if head else ():
-        check_keys(when, origin, draft)
-
-    assigned = {
-        k: [Assignment(k, v, None) for v in vs] for key, vs in given.items() if (k := tuple(key.split(".")))
-    }
+    head, paper = _header(top, names, draft)
+    by_path = {tuple(key.split(".")): values for key, values in given.items()}
+    assigned = {path: [Assignment(path, value, None) for value in values] for path, values in by_path.items()}
     tiers = tiers_of(top, draft)
     if tier not in tiers:
         draft.wrong(None, "--tier", f"there is no tier {tier!r}", suggest(tier, tiers))
@@ -117,31 +92,32 @@ def load(
     chosen = tiers.pop(tier, tiers[FULL])
     tuned = tuple(map(dotted, chosen.tuned))
     rules = rules_of(head.overrides if head else (), draft)
-    base = {key: top[key] for key in Settings.model_fields if key in top}
+    sweep = Sweep({key: top[key] for key in Settings.model_fields if key in top}, rules, draft)
     # A rule need not match any point of a tier, or of a sweep that overrides have changed.
-    points = _points(base, chosen, rules, assigned, draft, may_idle=bool(assigned) or tier != FULL)
+    points = sweep.points(chosen, assigned, may_idle=bool(assigned) or tier != FULL)
     if tuned and any(point.settings.data.validation_size is None for point in points):
         right = "set it to the number of training examples to choose the best value by"
         draft.wrong(("tune",), "tune", "needs data.validation_size", right)
-    others = [other for other in tiers.values() if other.name != FULL]
-    sizes = [grid.size(_grids(chosen, assigned)), *(grid.size(_grids(other, {})) for other in others)]
-    count = sum(each for each in sizes if each <= MAX_POINTS)  # `_points` reports larger sizes
-    if others and count > MAX_OF_TIERS:
-        wrong = f"have {count:,} points together with the sweep"
-        draft.wrong(("tiers",), "tiers", wrong, f"at most {MAX_OF_TIERS:,} are possible")
-    else:
-        for other in others:
-            _points(base, other, rules, {}, draft, may_idle=True)
+    sweep.check_others([other for other in tiers.values() if other.name != FULL], chosen, assigned)
     if draft.problems or head is None:
         raise problems.refuse(draft.problems, str(path))
-    name = head.name if tier == FULL else f"{head.name}-{tier}"
     stated = paper or Published(references=head.references)
-    added = {"claims": (*stated.claims, *head.claims), "own": len(head.claims)}
-    numbers = stated.model_copy(update=added)
-    expect = head.expect.get(tier, "")
     return Experiment(
-        *(name, tier, points, tuned, draft.plugins, numbers, text, tuple(overrides), path),
-        *(head.why, expect, head.checks, head.claims),
+        name=head.name if tier == FULL else f"{head.name}-{tier}",
+        tier=tier,
+        points=points,
+        tuned=tuned,
+        plugins=draft.plugins,
+        published=stated.model_copy(
+            update={"claims": (*stated.claims, *head.claims), "own": len(head.claims)}
+        ),
+        text=text,
+        overrides=tuple(overrides),
+        path=path,
+        why=head.why,
+        expect=head.expect.get(tier, ""),
+        checks=head.checks,
+        claims=head.claims,
         partial=tier != FULL or _narrows(assigned, chosen),
     )
 
@@ -161,6 +137,21 @@ def _document(path: Path) -> tuple[str, Draft, Mapping[str, Any]]:
     for key in top.keys() - set(known):
         draft.wrong((key,), key, "is not a known key", suggest(key, known))
     return text, draft, top
+
+
+def _header(
+    top: Mapping[str, Any], names: Sequence[Any], draft: Draft
+) -> tuple[Header | None, Published | None]:
+    """The file's header, with the name that the command gives in place of its own, and the paper to which it
+    refers. None for each of them that is faulty.
+    """
+    header = {key: top[key] for key in Header.model_fields.keys() - {"tiers"} if key in top}
+    header |= {"name": names[0] if len(names) == 1 else names} if names else {}
+    paper = _paper(header.pop("references"), draft) if isinstance(top.get("references"), str) else None
+    head = draft.validate(Header, header, lambda key: None if names and key == ("name",) else key)
+    for origin, when in head.conditions() if head else ():
+        check_keys(when, origin, draft)
+    return head, paper
 
 
 def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
@@ -197,50 +188,6 @@ def _paper(name: str, draft: Draft) -> Published | None:
         return None
 
 
-def _points(
-    base: Mapping[str, Any],
-    tier: Tier,
-    rules: Sequence[Rule],
-    assigned: Mapping[grid.Path, Sequence[Assignment]],
-    draft: Draft,
-    *,
-    may_idle: bool,
-) -> tuple[Point, ...]:
-    """The validated points of a tier. Points with equal settings occur once. A rule that matches no point is
-    a problem, unless `may_idle` is true.
-    """
-    grids = _grids(tier, assigned)
-    singles = [values[0] for values in assigned.values() if len(values) == 1]
-    if (count := grid.size(grids)) > MAX_POINTS:
-        where = ("sweep",) if tier.name == FULL else ("tiers", tier.name, "sweep")
-        draft.wrong(where, dotted(where), f"has {count:,} points", f"at most {MAX_POINTS:,} are possible")
-        return ()
-    flawed = bool(draft.problems)
-    swept = list(dict.fromkeys(path for axes in grids for path in axes))
-    by_settings: dict[Settings, Point] = {}
-    idle = set(range(len(rules)))
-    for point in grid.points(base, tier.set, grids, rules, singles, plugins=draft.plugins):
-        idle.difference_update(point.rules)
-        tree = with_root(point, draft)
-        settings = draft.validate(Settings, tree, point.origin, partial=flawed)
-        if settings and settings not in by_settings:
-            axes = {path: grid.given(point.tree, path, draft.plugins) for path in swept}
-            shown = {
-                dotted(path): problems.plain(value)
-                for path, value in axes.items()
-                if value is not grid.MISSING
-            }
-            by_settings[settings] = Point(settings, shown, partial(_written, draft, point))
-    for i in sorted(() if flawed or may_idle else idle):
-        key = ("overrides", i, "when")
-        draft.wrong(key, dotted(key), "matches no point of the sweep", "correct it or remove the rule")
-    return tuple(by_settings.values())
-
-
-def _grids(tier: Tier, assigned: Mapping[grid.Path, Sequence[Assignment]]) -> list[grid.Axes]:
-    return [grid.with_axes({**axes, **tier.tuned}, assigned) for axes in tier.grids]
-
-
 def _narrows(assigned: Iterable[grid.Path], tier: Tier) -> bool:
     """Whether an override concerns an axis, the connection or the depth, or a key within or around one of
     these.
@@ -248,10 +195,3 @@ def _narrows(assigned: Iterable[grid.Path], tier: Tier) -> bool:
     swept = {path for axes in tier.grids for path in axes}
     swept |= {tuple(key.split(".")) for key in (grid.CONNECTION, grid.DEPTH)}
     return any(a[: len(b)] == b[: len(a)] for a in assigned for b in swept)
-
-
-def _written(draft: Draft, point: grid.GridPoint, key: str) -> str:
-    """The file and line of the value at a dotted key or, if it was not written, of the mapping around it."""
-    return draft.where(
-        point.origin(tuple(int(step) if step.isdecimal() else step for step in key.split(".")))
-    )

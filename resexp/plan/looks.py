@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from resexp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from resexp.config.load import Experiment, Point
+    from resexp.config.load import Experiment
+    from resexp.config.points import Point
     from resexp.config.settings import Settings
 
 LOOKS = (3, 5, 8, 12)

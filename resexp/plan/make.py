@@ -22,7 +22,8 @@ from resexp.text import counted
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
-    from resexp.config.load import Experiment, Point
+    from resexp.config.load import Experiment
+    from resexp.config.points import Point
     from resexp.config.settings import Settings
 
 MOST_LAYERS = 50_000

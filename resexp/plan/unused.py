@@ -13,7 +13,8 @@ from resexp.errors import Problem
 from resexp.text import written
 
 if TYPE_CHECKING:
-    from resexp.config.load import Experiment, Point
+    from resexp.config.load import Experiment
+    from resexp.config.points import Point
 
 
 def unused(experiment: Experiment) -> Iterator[Problem]:
