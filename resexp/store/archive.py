@@ -108,7 +108,7 @@ def _write_member(packed: gzip.GzipFile, name: str, size: int, blocks: Iterable[
     except ValueError:
         raise StoreError(
             f"{name}: cannot be packed, because its path has more than about 150 characters, or it has more "
-            "than 8 GiB. The folder of a trial may be renamed, if the part after the last dash stays"
+            "than 8 GiB. A trial's folder may be renamed, except the part after the last dash"
         ) from None
     packed.write(header)
     for block in blocks:

@@ -13,7 +13,7 @@ from resexp import durable
 from resexp.errors import DataError, StoreError
 from resexp.store.archive import BLOCK, PACKED, Entry, Manifest, believed, write
 from resexp.store.experiment_lock import explained, hold
-from resexp.store.layout import CHECKPOINT, ExperimentFolder
+from resexp.store.layout import CHECKPOINT, ExperimentFolder, TrialFolder
 
 
 def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = True) -> Manifest:
@@ -58,7 +58,16 @@ def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = Tr
 
 
 def _files(folder: ExperimentFolder, weights: bool, checkpoints: bool) -> Iterator[str]:
-    """The paths of all files to be packed, sorted. Raises StoreError if one is a link."""
+    """The paths of all files to be packed, sorted. Raises StoreError if one is a link, or if a trial would be
+    left out because of its folder's name.
+    """
+    for path in sorted(folder.trials.glob("*")):
+        trial = TrialFolder(path).trial
+        if trial.exists() and not PACKED.fullmatch(trial.relative_to(folder.path).as_posix()):
+            raise StoreError(
+                f"{path}: has a name that cannot be packed; rename it with letters, digits and dashes, and "
+                "keep the part after the last dash, by which the trial is found"
+            )
     with_result = {path.parent.name for path in folder.trials.glob("*/result.json")}
     for path in sorted(folder.path.rglob("*")):
         name = path.relative_to(folder.path).as_posix()

@@ -446,6 +446,18 @@ def test_modules_of_plugins_may_have_names_outside_of_ascii(tmp_path: Path, here
     assert names <= {path.relative_to(here / "exp").as_posix() for path in here.rglob("*.py")}
 
 
+def test_a_trial_is_not_left_out_because_of_its_name(tmp_path: Path) -> None:
+    run_first(tmp_path / "there")
+    trials = tmp_path / "there" / "exp" / "trials"
+    (own,) = trials.iterdir()
+    own.rename(trials / f"the best (so far)-{TRIALS[0].id}")
+    assert store.read(tmp_path / "there" / "exp").trials["status"].tolist() == ["done", "pending"]
+    with pytest.raises(
+        StoreError, match=r"the best \(so far\)-\w+: has a name that cannot be packed; rename"
+    ):
+        packed(tmp_path)
+
+
 def test_a_path_that_no_archive_can_hold_is_refused_in_words(tmp_path: Path, here: Path) -> None:
     run_first(tmp_path / "there")
     trials = tmp_path / "there" / "exp" / "trials"
