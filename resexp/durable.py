@@ -70,8 +70,7 @@ def open_file(path: Path) -> BinaryIO:
         if problem.errno == errno.ENXIO:  # a socket, or a device that is not there
             raise NotAFile(problem.errno, special, str(path)) from None
         raise
-    mode = os.fstat(fd).st_mode
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode := os.fstat(fd).st_mode):
         os.close(fd)
         wrong = "is a folder and not a regular file" if stat.S_ISDIR(mode) else special
         raise NotAFile(errno.EINVAL, wrong, str(path))
@@ -92,6 +91,9 @@ def sync(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
+    except OSError as problem:
+        if problem.errno != errno.EINVAL or not path.is_dir():  # some file systems cannot sync folders
+            raise
     finally:
         os.close(fd)
 
@@ -145,9 +147,8 @@ def _damage(data: bytes) -> str | None:
     if not match or not data.endswith(b"\n"):
         return "cut short, or not written by resexp"
     start, end = match.span(1)
-    if zlib.crc32(data[:start] + _BLANK.encode() + data[end:]) != int(match[1], 16):
-        return "its checksum does not fit its bytes"
-    return None
+    right = zlib.crc32(data[:start] + _BLANK.encode() + data[end:]) == int(match[1], 16)
+    return None if right else "its checksum does not fit its bytes"
 
 
 def _values(sealed: list[bytes]) -> list[dict[str, Any]]:
@@ -256,5 +257,4 @@ def _readable(lines: list[bytes]) -> tuple[list[dict[str, Any]], int]:
 
 def fits(extent: Mapping[str, int], data: bytes) -> bool:
     """Whether `data` begins with the bytes that `extent` describes."""
-    size = extent["bytes"]
-    return len(data) >= size and zlib.crc32(data[:size]) == extent["crc"]
+    return len(data) >= extent["bytes"] and zlib.crc32(data[: extent["bytes"]]) == extent["crc"]

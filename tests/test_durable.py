@@ -1,6 +1,8 @@
+import errno
 import json
 import math
 import os
+import stat
 import zlib
 from pathlib import Path
 
@@ -125,3 +127,20 @@ def test_new_folders_are_made_with_their_parents(tmp_path: Path) -> None:
     durable.make_folder(tmp_path / "a/b/c")
     durable.make_folder(tmp_path / "a/b/c")
     assert (tmp_path / "a/b/c").is_dir()
+
+
+def test_a_file_system_that_cannot_sync_folders_takes_files_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(fd: int) -> None:
+        if refused == errno.EIO or stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(refused, os.strerror(refused))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    refused = errno.EINVAL
+    durable.write_atomic(tmp_path / "file", b"whole")
+    durable.make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "file").read_bytes() == b"whole"
+    refused = errno.EIO
+    with pytest.raises(OSError, match="Input/output error"):
+        durable.sync(tmp_path)
