@@ -17,6 +17,7 @@ from resexp.plan.status import Status
 from resexp.report import words
 from resexp.report.statistics import LEAST
 from resexp.report.unjudged import APART, apart
+from resexp.report.words import listed
 from resexp.text import clean
 
 SELECTION = (
@@ -64,7 +65,7 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
         yield f"Each variant and depth has {runs}, and fewer than three decide nothing."
     if mixed := _mixed_settings(sheet, columns, found.runs):
         yield (
-            f"Runs of one variant and depth differ in {_listed(mixed)}. Whether they are seeds of one "
+            f"Runs of one variant and depth differ in {listed(mixed)}. Whether they are seeds of one "
             "setting is not judged. If such a column is a setting and no result, name it with one more "
             f"{sheet.option('variant')}."
         )
@@ -72,7 +73,7 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
     for what, place, settings in compared:
         if differing := _confounded(sheet, columns, found.runs, place, settings):
             yield (
-                f"Runs of different {what} also differ in {_listed(differing)}, and a difference between "
+                f"Runs of different {what} also differ in {listed(differing)}, and a difference between "
                 f"them may come from that as well as from the {what.removesuffix('s')}."
             )
     yield from _at_other_times(sheet, columns, done)
@@ -101,7 +102,7 @@ def notes(
         )
     for split, places in found.unmeasured.items():
         if places and len(places) < len({(run.variant, run.depth) for run in found.runs}):
-            shown = _listed([f"{variant} at depth {depth}" for variant, depth in places])
+            shown = listed([f"{variant} at depth {depth}" for variant, depth in places])
             yield f"The table has no {split} error for {shown}."
     yield from _alike(sheet, found.runs, counted)
     yield from _twice(found.runs)
@@ -109,7 +110,7 @@ def notes(
         yield "A failed run has no errors and enters no mean. It is counted among the lost trials."
     yield SELECTION
     if columns.unused:
-        yield f"Columns that are not used: {_listed([clean(column) for column in columns.unused], 12)}."
+        yield f"Columns that are not used: {listed([clean(column) for column in columns.unused], 12)}."
 
 
 def for_all_sets(found: Runs, given: Mapping[str, float]) -> Iterator[str]:
@@ -121,7 +122,7 @@ def for_all_sets(found: Runs, given: Mapping[str, float]) -> Iterator[str]:
         told = words.joined([f"{name} {value:g}" for name, value in given.items()])
         yield (
             f"{told} {'is' if len(given) == 1 else 'are'} taken to hold for all data sets of the table: "
-            f"{_listed(sets)}. If they differ in this, judge each data set by itself."
+            f"{listed(sets)}. If they differ in this, judge each data set by itself."
         )
 
 
@@ -154,13 +155,13 @@ def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -
         }
         if copies := [place for place, value in same.items() if value]:
             yield (
-                f"All runs of {_listed(copies)} have the same {split} error. If they are copies of one run, "
+                f"All runs of {listed(copies)} have the same {split} error. If they are copies of one run, "
                 "or were rounded to the same number, the intervals are too narrow."
             )
         perfect = [place for place, value in same.items() if not value]
         if perfect and split not in counted:
             yield (
-                f"No run of {_listed(perfect)} has a {split} error above 0. Unless "
+                f"No run of {listed(perfect)} has a {split} error above 0. Unless "
                 f"{sheet.option(f'{split}_examples')} gives the number of examples, the error is taken to be "
                 "exactly 0."
             )
@@ -178,7 +179,7 @@ def _twice(runs: Sequence[ForeignRun]) -> Iterator[str]:
             places[tuple(sorted(errors))].append(place)
     for same in places.values():
         if len(same) > 1:
-            yield f"{_listed(same)} have the same errors. If their runs are the same, nothing is compared."
+            yield f"{listed(same)} have the same errors. If their runs are the same, nothing is compared."
 
 
 def _measured(column: str) -> bool:
@@ -248,10 +249,6 @@ def _at_other_times(sheet: Sheet, columns: ColumnRoles, done: Sequence[ForeignRu
             differing.append(clean(column))
     if differing:
         yield (
-            f"Runs were measured at different times of training, by {_listed(differing)}, and a difference "
+            f"Runs were measured at different times of training, by {listed(differing)}, and a difference "
             "between them may come from that."
         )
-
-
-def _listed(items: Sequence[str], most: int = 6) -> str:
-    return words.listed(list(items), most)

@@ -81,7 +81,7 @@ def of_times(records: Records, sides: Sequence[pd.DataFrame], metric: str) -> tu
 
 
 def _against(name: str, both: Sequence[Sequence[str]]) -> str:
-    return f"{name}: {' against '.join(words.listed(list(values), MOST) for values in both)}"
+    return f"{name}: {' against '.join(words.listed(values, MOST) for values in both)}"
 
 
 def within(records: Records, trials: pd.DataFrame, named: Collection[str]) -> list[str]:
@@ -106,7 +106,7 @@ def about(row: Mapping[str, Any]) -> str:
 
 def averaged(variants: Sequence[str]) -> str:
     """Over which variants a side of a claim is averaged, to be put after the claim; "" if it has one only."""
-    return f" (averaged over {words.listed(list(variants))})" if variants else ""
+    return f" (averaged over {words.listed(variants)})" if variants else ""
 
 
 def of_variants(records: Records, trials: pd.DataFrame, baseline: str) -> str:

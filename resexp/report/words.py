@@ -126,12 +126,12 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
-def joined(items: list[str]) -> str:
+def joined(items: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
 
 
-def listed(items: list[str], most: int = 6) -> str:
+def listed(items: Sequence[str], most: int = 6) -> str:
     """The items joined. If there are more than `most`, only the first are named and the rest are counted."""
     return joined(items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"])
 
