@@ -150,7 +150,7 @@ def _part(part: Any, hidden: Sequence[str] = ()) -> str:
     if not isinstance(part, Mapping):
         return ""
     off = (None, False, 0)
-    return protocol.shown({k: v for k, v in part.items() if k not in hidden and not (v is None or v in off)})
+    return protocol.shown({k: v for k, v in part.items() if k not in hidden and v not in off})
 
 
 def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
