@@ -8,10 +8,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from resexp.errors import StoreError
 from resexp.execution.launcher import Job, Outcome
 from resexp.execution.slurm_job import slurm
 from resexp.store import JobNotes, TrialFolder
@@ -155,7 +157,8 @@ def submit(
     options: Sequence[str],
     throttle: int | None,
 ) -> Batch:
-    """Submit tasks as one array, of which at most `throttle` elements run at once. Raises Refusal.
+    """Submit tasks as one array, of which at most `throttle` elements run at once. Raises Refusal, and
+    StoreError if the note on the tasks cannot be written; nothing was submitted then.
 
     A note on the tasks is written first, and the jobs read it. If this process ends before it knows the
     array's id, the next run finds the jobs by their name, which is the name of the note.
@@ -187,7 +190,8 @@ def submit(
         raise Refusal(f"no answer for {LONGEST:.0f} s", batch=batch) from late
     if done.returncode == 0:
         batch.id = done.stdout.strip().partition(";")[0]
-        notes.write(batch.name, batch.note())
+        with suppress(StoreError):  # without the id, the next run finds the jobs by their name
+            notes.write(batch.name, batch.note())
         return batch
     full = bool(FULL.search(done.stderr))
     if not full and (done.returncode < 0 or SILENT.search(done.stderr)):

@@ -12,6 +12,7 @@ from typing import Any
 
 from resexp import durable
 from resexp.store.documents import read, read_or_empty
+from resexp.store.experiment_lock import explained
 from resexp.store.layout import ExperimentFolder
 
 
@@ -38,16 +39,18 @@ class JobNotes:
 
     def output(self, name: str) -> Path:
         """The folder for what the jobs of a note print outside their trials, which have their own logs. It is
-        created if needed.
+        created if needed. Raises StoreError.
         """
-        durable.make_own_folder(self._folder.jobs)
-        durable.make_own_folder(self._folder.job_output(name))
+        with explained(self._folder.jobs):
+            durable.make_own_folder(self._folder.jobs)
+            durable.make_own_folder(self._folder.job_output(name))
         return self._folder.job_output(name).absolute()
 
     def write(self, name: str, note: Mapping[str, Any]) -> Path:
-        """Write or replace a note, and return its path. Raises OSError."""
-        durable.make_own_folder(self._folder.jobs)
-        durable.write_document(self._folder.job_note(name), note, indent=None)
+        """Write or replace a note, and return its path. Raises StoreError."""
+        with explained(self._folder.jobs):
+            durable.make_own_folder(self._folder.jobs)
+            durable.write_document(self._folder.job_note(name), note, indent=None)
         return self.path(name)
 
     def all(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -59,8 +62,9 @@ class JobNotes:
                     yield name, _with_paths(note, self._folder)
 
     def remove(self, name: str) -> None:
-        """Delete a note. What its jobs have printed is kept."""
-        self._folder.job_note(name).unlink(missing_ok=True)
+        """Delete a note. What its jobs have printed is kept. Raises StoreError."""
+        with explained(self._folder.jobs):
+            self._folder.job_note(name).unlink(missing_ok=True)
         with suppress(OSError):
             self._folder.job_output(name).rmdir()  # only if it is empty
 
