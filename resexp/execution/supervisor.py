@@ -15,7 +15,7 @@ from resexp.execution.options import Options
 from resexp.execution.signals import stop_signals
 from resexp.execution.sweep import Sweep
 from resexp.plan.status import Status
-from resexp.store import StoredExperiment
+from resexp.store import StoredExperiment, explained
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,11 @@ def supervise(
     interrupted = False
     try:
         try:
-            with stop_signals(lambda: not sweep.alive()) as signalled, _saved(sweep):
+            with (
+                stop_signals(lambda: not sweep.alive()) as signalled,
+                _saved(sweep),
+                explained(experiment.path),
+            ):
                 sweep.gather()
                 free = list(slots)
                 while (sweep.queue or sweep.running) and not (interrupted or stopped):

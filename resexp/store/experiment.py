@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,7 @@ class StoredExperiment:
         return [trial for trial, state in states if not state.finished]
 
     def finished_meanwhile(self, trial: Trial) -> bool:
-        """Whether a trial that was not finished has a valid result now. A job or worker of an earlier run may
-        have written it since the trial's state was read.
-        """
+        """Whether a trial has a valid result that an earlier run's worker has written since `last_state`."""
         with explained(self.path):
             if not self._folder.trial(trial).result.exists():
                 return False
@@ -161,8 +160,10 @@ class StoredExperiment:
             write_failure(folder, number, kind, cause)
 
     def progress(self, trial: Trial, number: int) -> dict[str, Any]:
-        """The last progress row of attempt `number`; {} if there is none yet."""
-        row = read_or_empty(self._folder.trial(trial).progress)
+        """The last progress row of attempt `number`; {} if there is none yet or if it cannot be read now."""
+        row: dict[str, Any] = {}
+        with suppress(OSError):  # a file server may fail for a moment
+            row = read_or_empty(self._folder.trial(trial).progress)
         return row if row.get("attempt") == number else {}
 
     def _record_run(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ import pytest
 import stub
 
 from resexp import store
+from resexp.errors import StoreError
 from resexp.execution import supervisor, sweep
 from resexp.execution.display import Display
 from resexp.execution.launcher import Job, Launcher, Outcome
@@ -162,6 +164,28 @@ def test_an_error_of_the_supervisor_alone_leaves_jobs(
         run(tmp_path, launcher, [stub.trial("t")])
     assert launcher.has_left
     assert launcher.stopped == []
+
+
+def test_a_file_server_that_fails_for_a_moment_or_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "there")
+
+    class Moment(Queue):
+        def wait(self, handles: Sequence[int], seconds: float) -> None:
+            with monkeypatch.context() as server:
+                server.setattr(store.ExperimentFolder, "trial", fail)
+                assert experiment.progress(trial, 1) == {}
+                if self.waits == 1:
+                    experiment.holds(trial)
+            super().wait(handles, seconds)
+
+    trial = stub.trial("t")
+    with store.create(tmp_path, "exp", config_text="", trials=[trial], environment={}) as experiment:
+        with pytest.raises(StoreError, match="there: Input/output error"):
+            supervisor.supervise(experiment, launcher := Moment(), Options("stub:train"), display=Display())
+        assert launcher.has_left
 
 
 class SeenLate(Queue):
