@@ -188,6 +188,7 @@ class StoredExperiment:
     def _write(self, config_text: str, further: Mapping[str, Any]) -> None:
         """Write the configuration and the plan. `further` has keys of the plan for readers of results."""
         durable.sweep_temporaries(self.path)
+        shutil.rmtree(self._folder.unpacking, ignore_errors=True)  # of a `resexp unpack` that was killed
         durable.write_atomic(self._folder.config, config_text.encode())
         plan = {
             "format": PLAN_FORMAT,

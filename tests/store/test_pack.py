@@ -435,6 +435,14 @@ def test_hostile_archives_are_refused_before_anything_is_written(
     assert not (tmp_path / "x").exists()
 
 
+def test_a_run_removes_what_a_killed_unpack_has_left(here: Path) -> None:
+    run_first(here)
+    left = store.ExperimentFolder(here / "exp").unpacking
+    (left / "trials").mkdir(parents=True)
+    with create(here):
+        assert not left.exists()
+
+
 def test_modules_of_plugins_may_have_names_outside_of_ascii(tmp_path: Path, here: Path) -> None:
     run_first(tmp_path / "there")
     names = {f"plugins/{'0' * 64}/größe.py", f"plugins/{'0' * 64}/大小/मान.py"}
