@@ -63,7 +63,7 @@ def parts() -> str:
     """Every part that a configuration can name, with its equation or purpose, source and options."""
     text = [
         "# Parts",
-        "A configuration names each by its kind, except launchers: `--launcher` names these.",
+        "A configuration names each part by its kind. A launcher is named by the option `--launcher`. "
         "`resexp show` prints the same.",
     ]
     for role in scan.ALL_ROLES:
