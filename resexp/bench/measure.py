@@ -35,6 +35,7 @@ from resexp.machine.devices import device_slots
 from resexp.machine.environment import cores, environment
 from resexp.machine.memory import keep_freed_memory
 from resexp.machine.precision import forbid_tf32, multiplies_bfloat16, resolve_precision
+from resexp.machine.threads import computing_with
 from resexp.plan.make import make_plan
 from resexp.training.entry import LEARNERS
 from resexp.training.warm import warm_run
@@ -89,9 +90,7 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     prepare(settings.data)
     keep_freed_memory()
     forbid_tf32()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with computing_with(1):
         tell("steps of one trial, and the matrix product's ceiling")
         wall, busy = time.perf_counter(), time.process_time()
         steps = measure_steps(settings, precisions(slots[0]), where, effort)
@@ -103,8 +102,6 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
         )
         tell("seconds per step at several depths")
         depths = measure_depths(settings, where, effort)
-    finally:
-        torch.set_num_threads(threads)
     gc.collect()
     with sweep.scratch() as folder:
         swept = sweeps(settings, slots, effort, Path(folder), tell, peer=applies(measurer.purpose(settings)))

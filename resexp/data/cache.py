@@ -31,7 +31,7 @@ from resexp.data.contents import Contents, digest_of
 from resexp.data.decode import decode
 from resexp.data.subset import narrowed
 from resexp.errors import DataError
-from resexp.machine.folders import data_folder
+from resexp.machine.folders import data_folder, unusable
 from resexp.machine.host import machine_name
 
 if TYPE_CHECKING:
@@ -210,10 +210,7 @@ def _prepare(
                 _build(source, config, facts, target, progress)
                 checked = checked_folder(target)
     except OSError as error:
-        raise DataError(
-            f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder that you can write to, on a "
-            "disk with free space and support for file locks"
-        ) from error
+        raise unusable(target, error) from error
     if checked is None:
         raise DataError(
             f"{target}: the files read back differently from what was just written; check the disk"

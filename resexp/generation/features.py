@@ -27,6 +27,7 @@ from resexp.data.checked import META
 from resexp.errors import DataError
 from resexp.generation.distance import Matrix
 from resexp.generation.kept import kept
+from resexp.machine.threads import computing_with
 from resexp.random import key_of, keyed_generator
 
 if TYPE_CHECKING:
@@ -114,14 +115,14 @@ def _own_draws() -> Iterator[None]:
 
     Afterwards torch's random state and number of threads are as before.
     """
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
-        torch.set_num_threads(1)
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        computing_with(1),
+    ):
         torch.manual_seed(key_of("classifier", VERSION))
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+        yield
 
 
 def _network(prepared: PreparedData) -> nn.Sequential:

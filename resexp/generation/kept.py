@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from resexp import durable
 from resexp.errors import DataError
-from resexp.machine.folders import data_folder
+from resexp.machine.folders import data_folder, unusable
 
 PATIENCE = 0.5
 """Seconds between two signs of life while another process computes the contents of the same file."""
@@ -36,10 +36,7 @@ def kept(
         _make_once(path, make, alive)
         data = durable.read_bytes(path)
     except OSError as error:
-        raise DataError(
-            f"{path}: {error.strerror or error}; set RESEXP_DATA to a folder that you can write to, on a "
-            "disk with free space and support for file locks"
-        ) from error
+        raise unusable(path, error) from error
     digest, contents = data[:64], data[64:]
     if hashlib.sha256(contents).hexdigest().encode() != digest:
         raise DataError(f"{path}: damaged; delete it to have {redo} again")

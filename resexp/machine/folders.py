@@ -34,6 +34,14 @@ def own_folder(root: str) -> Path:
         raise DataError(f"data.root: {Path(root).parts[0]} has no home folder; give the full path") from None
 
 
+def unusable(path: Path, error: OSError) -> DataError:
+    """The error to raise if a file in the folder of data sets cannot be locked, read or written."""
+    return DataError(
+        f"{path}: {error.strerror or error}; set RESEXP_DATA to a folder that you can write to, on a "
+        "disk with free space and support for file locks"
+    )
+
+
 def nearest(folder: Path) -> Path:
     """The folder itself if it exists, or the nearest folder above it that does."""
     above = folder.absolute()

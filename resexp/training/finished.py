@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +15,7 @@ from resexp.data.checked import Checked
 from resexp.data.opening import open_data
 from resexp.errors import DataError, StoreError
 from resexp.machine.precision import forbid_tf32
+from resexp.machine.threads import computing_with
 from resexp.plan import numerics
 from resexp.plan.compatible import check_fit
 from resexp.plan.trial import Trial
@@ -78,7 +78,7 @@ def measure(
     forbid_tf32()
     rows: list[dict[str, Any]] = []
     failed: dict[str, str] = {}
-    with _computing_with(threads):
+    with computing_with(threads):
         run = trained_run(settings.model_copy(update={"probes": tuple(probes)}), checkpoint, device, checked)
         for config in probes:
             try:
@@ -88,14 +88,3 @@ def measure(
                     raise
                 failed[config.name] = reason(error)
     return rows, failed
-
-
-@contextmanager
-def _computing_with(threads: int) -> Iterator[None]:
-    """Within this context, PyTorch uses this number of threads. A notebook gets its own number back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
