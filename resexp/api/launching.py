@@ -108,7 +108,7 @@ def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequen
         launcher = make_launcher(kind, (), read_plugins(plugins))
         if launcher is None:
             continue
-        handles = [handle for _, handle in launcher.adopt(notes)]
+        handles = [handle for _, handle in launcher.adopt(notes) if launcher.poll(handle) is None]
         for handle in handles:
             launcher.stop(handle, kill=False)
         deadline = time.monotonic() + STOPPING

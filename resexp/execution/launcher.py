@@ -84,7 +84,8 @@ class Launcher(ABC):
         return ()
 
     def adopt(self, notes: JobNotes) -> Iterable[tuple[Job, Any]]:
-        """The jobs of an earlier supervisor that are queued or still run, each with a handle.
+        """The jobs of an earlier supervisor that are queued or still run, each with a handle. Jobs that have
+        just ended well may be among them, if their results cannot be seen here yet.
 
         This is called once in each run, before the first `start`. A launcher whose jobs may outlive the
         supervisor keeps `notes`, and writes into them what it needs to find its jobs again.

@@ -113,9 +113,13 @@ class Slurm(Launcher):
                 notes.remove(name)
                 continue
             self._batches[name] = Batch.noted(name, id, note)
-        self._states = {task.element: GONE for task in self._tasks()}
+        tasks = list(self._tasks())
+        self._states = {task.element: GONE for task in tasks}
         self._update(seen)
-        return [(task.job, task) for task in self._tasks()]
+        late = [task for task in tasks if task.outcome and task.outcome.status == 0 and not task.has_ended()]
+        for task in late:  # the supervisor waits, because a network file system may show the result late
+            task.outcome = Outcome(0, "lost", "its job ended well, but left no result", again=True)
+        return [(task.job, task) for task in [*self._tasks(), *late]]
 
     def start(self, job: Job) -> Task:
         task = Task(job)

@@ -154,6 +154,30 @@ def test_a_suspended_job_has_not_stalled(running: tuple[Slurm, Task]) -> None:
         assert launcher.queued(task) is waits
 
 
+def test_the_result_of_a_job_that_has_just_ended_is_waited_for(
+    running: tuple[Slurm, Task], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A network file system may show it a minute later."""
+    names = {"trials_per_job": 1, "restarts": 0, "trainer": "m:f", "threads": 1}
+    tasks = [{"folder": f"t-{n}", "number": 1, "device": "cpu", "processes": 1} for n in range(3)]
+    note = {"launcher": "slurm", "id": "7", "allow_environment_change": False, **names, "tasks": tasks}
+    notes = JobNotes(ExperimentFolder(tmp_path))
+    notes.write("b", note)
+    (tmp_path / "trials" / "t-0").mkdir(parents=True)
+    (tmp_path / "trials" / "t-0" / "result.json").touch()
+    ended = [
+        Seen("7", "b", state, code) for state, code in (("COMPLETED", 0), ("COMPLETED", 0), ("FAILED", 1))
+    ]
+    monkeypatch.setattr(slurm, "seen_jobs", lambda: {f"7_{n}": each for n, each in enumerate(ended)})
+    launcher = Slurm(poll=1e-9)
+    ((job, task),) = launcher.adopt(notes)
+    assert job.folder.name == "t-1"
+    outcome = launcher.poll(task)
+    assert outcome is not None
+    assert (outcome.status, outcome.again) == (0, True)
+    assert list(notes.all()) == []
+
+
 def test_what_squeue_prints_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [
         ("12", "0", "RUNNING", "0", "a"),
