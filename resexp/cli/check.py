@@ -44,6 +44,7 @@ def check(
     not hold.
 
     A comparison holds only if it is true of every value in its confidence interval. All trials must be done.
+    If seeds are added later, this check counts as a report that was made before, because it shows verdicts.
 
     Exit status: 0 all expectations hold, 2 bad input, 4 some do not hold.
     """
@@ -61,7 +62,22 @@ def check(
         typer.echo(f"{good} of {counted(len(found), 'expectation')} {'holds' if good == 1 else 'hold'}.")
     if junit is not None:
         _write_junit(junit, records.experiment, found)
+    _note_seen(name, results)
     raise typer.Exit(FELL_SHORT if short else 0)
+
+
+def _note_seen(name: str, results: Path) -> None:
+    """Let later reports know what was seen here. If the folder cannot be written, the check counts all the
+    same, as in a job that may only read.
+    """
+    from resexp.store import find, note_reported
+
+    folder = find(name, results)
+    try:
+        note_reported(folder)
+    except OSError as problem:
+        why = problem.strerror or problem
+        typer.echo(f"{clean(folder)}: this check cannot be noted for later reports: {why}", err=True)
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -123,3 +124,20 @@ def test_status_and_report_need_no_writable_folder(place: Path) -> None:
     assert shown.returncode == 0
     assert reported.stdout
     assert reported.returncode == (0 if os.geteuid() == 0 else 74)  # root writes all the same
+
+
+def test_a_check_counts_as_a_report_and_ends_the_same_if_that_cannot_be_noted(place: Path) -> None:
+    record = place / "results/kept/reported.json"
+    record.unlink(missing_ok=True)
+    command = ("check", "kept", "test_error(residual, 4) < 99 %", "--quiet")
+    noted = resexp(place, command)
+    seen = json.loads(record.read_text("utf-8"))["looks"]
+    assert len(seen) == 1
+    assert resexp(place, command).returncode == noted.returncode
+    assert json.loads(record.read_text("utf-8"))["looks"] == seen
+    record.unlink()
+    record.mkdir()
+    refused = resexp(place, command)
+    assert refused.stdout == noted.stdout
+    assert refused.returncode == noted.returncode in {0, 4}
+    assert b"cannot be noted for later reports: Is a directory" in refused.stderr
