@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import read_plugin
@@ -64,10 +65,23 @@ def test_a_parameter_that_nothing_is_computed_from_is_refused(
     [
         "self.shortcut(h) + self.mixed(self.a * f(h))",
         "self.shortcut(h) + (self.mixed(self.a * f(h)) if self.index else f(h))",
+        "self.shortcut(h) + (self.mixed(self.a * f(h)) if self.training else f(h))",
     ],
 )
-def test_a_parameter_may_be_used_in_some_blocks_only(tmp_path: Path, equation: str) -> None:
+def test_a_parameter_may_be_used_in_some_blocks_or_in_training_only(tmp_path: Path, equation: str) -> None:
     assert network_cost(model_of(tmp_path, equation), PURPOSE).params
+
+
+def test_a_parameter_is_not_judged_if_training_needs_numbers(tmp_path: Path) -> None:
+    noisy = "self.shortcut(h) + (self.mixed(self.a * f(h)) if self.training and h.mean() > 0 else f(h))"
+    assert network_cost(model_of(tmp_path, noisy), PURPOSE).params
+
+
+def test_gradients_may_be_switched_off_around_planning(tmp_path: Path) -> None:
+    with torch.no_grad():
+        assert network_cost(
+            model_of(tmp_path, "self.shortcut(h) + self.mixed(self.a * f(h))"), PURPOSE
+        ).params
 
 
 def test_one_block_alone_is_not_judged(tmp_path: Path) -> None:
