@@ -60,9 +60,9 @@ def check(
     if not quiet:
         good = len(found) - len(short)
         typer.echo(f"{good} of {counted(len(found), 'expectation')} {'holds' if good == 1 else 'hold'}.")
+    _note_seen(name, results)
     if junit is not None:
         _write_junit(junit, records.experiment, found)
-    _note_seen(name, results)
     raise typer.Exit(FELL_SHORT if short else 0)
 
 

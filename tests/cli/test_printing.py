@@ -136,6 +136,9 @@ def test_a_check_counts_as_a_report_and_ends_the_same_if_that_cannot_be_noted(pl
     assert resexp(place, command).returncode == noted.returncode
     assert json.loads(record.read_text("utf-8"))["looks"] == seen
     record.unlink()
+    assert resexp(place, (*command, "--junit", "absent/checks.xml")).stdout == noted.stdout
+    assert json.loads(record.read_text("utf-8"))["looks"] == seen  # the verdicts were shown all the same
+    record.unlink()
     record.mkdir()
     refused = resexp(place, command)
     assert refused.stdout == noted.stdout
