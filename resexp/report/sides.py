@@ -163,7 +163,7 @@ def cells(
     Each cell is compared with the cell of the other side that has the same key.
     """
     values = values_of(records, when, metric, alike)
-    keys = ["depth", "alike"] if by_depth else ["alike"]
+    keys = ["depth", "alike"] if by_depth else "alike"
     return {key: cell.droplevel(["depth", "alike"]) for key, cell in values.groupby(level=keys)}
 
 

@@ -53,7 +53,7 @@ def not_shown(records: Records) -> Iterator[str]:
     for section in sections("table"):
         shown = section.moments
         rows = records.probes[records.probes["probe"].isin(section.probes if shown else ())]
-        for probe, taken in rows.groupby("probe")["at"]:
+        for probe, taken in rows.groupby("probe", observed=True)["at"]:
             if left := sorted(set(taken.astype(float)).difference((shown or {}).values())):
                 moments = words.listed([f"{100 * at:g}\u00a0%" for at in left])
                 yield (
