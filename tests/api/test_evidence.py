@@ -54,7 +54,7 @@ def test_seeds_are_added_until_the_verdicts_are_decided(  # noqa: PLR0917
     said: list[str] = []
     api.run_until_decided(experiment, most=8, results=tmp_path / "r", tell=said.append)
     assert [look.seeds for look in looks] == seeds
-    assert [line.partition(": ")[2].rstrip(".") for line in said] == [state] * len(seeds)
+    assert [line.partition("; ")[2].rstrip(".") for line in said] == [state] * len(seeds)
     records = api.results("x", tmp_path / "r")
     assert records.look == {"seeds": seeds[-1], "planned": [3, 5, 8]}
     assert len(records.trials) == 2 * seeds[-1]

@@ -163,8 +163,8 @@ def test_every_file_as_a_mask_gives_numbers_or_a_sentence(tmp_path: Path) -> Non
                 assert str(place) in str(found)
                 refused += 1
             elif not isinstance(found, Unreadable):
-                assert (found.shape, found.dtype) == ((8, 8), np.uint8)
-                assert found.max() < groups
+                assert (found.classes.shape, found.classes.dtype) == ((8, 8), np.uint8)
+                assert found.classes.max() < groups
                 numbers += 1
     assert min(numbers, refused) > 5
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Table, as_given, connection, integer, number
 from resexp.store import Records
@@ -27,9 +29,9 @@ def table(records: Records) -> Table | None:
     for variant, depth, place in frames.by_depth(records.trials):
         row: dict[str, Any] = {"variant": variant, "depth": depth}
         # Trials of one row have equal costs, except in tables of runs that resexp did not train.
-        row |= {name: frames.value(place[name].median()) for name in FIXED}
+        row |= {name: _median(place[name]) for name in FIXED}
         done = frames.done(place)
-        row |= {name: frames.value(done[name].median()) for name in MEDIANS}
+        row |= {name: _median(done[name]) for name in MEDIANS}
         base = first.setdefault(depth, row)
         for name in ("params", "macs"):
             row[f"{name}_factor"] = row[name] / base[name] if row[name] and base[name] else None
@@ -53,3 +55,9 @@ def table(records: Records) -> Table | None:
 
 def _size(size: float) -> str:
     return f"{words.scaled(size)}B".replace(" ", "\u00a0")
+
+
+def _median(values: pd.Series[float]) -> float | None:
+    """The median of the values that are known; None if there are none, of which pandas 2 would warn."""
+    known = values.dropna()
+    return frames.value(known.median()) if len(known) else None
