@@ -60,7 +60,10 @@ def test_the_verdicts_in_the_readme_are_those_of_the_rows() -> None:
     deep, shallow, gap, interval, _ = found["plain"].groups()
     assert f"{shallow} % at depth 20 to {deep} % at depth 56, by {gap.strip('+')} points {interval}" in readme
     _, _, gap, interval, seeds = found["residual"].groups()
-    assert f"That of residual nets rises by {gap.strip('+')} {interval} instead of falling (n = {seeds})" in readme
+    assert (
+        f"That of residual nets rises by {gap.strip('+')} {interval} instead of falling (n = {seeds})"
+        in readme
+    )
 
 
 def test_the_starts_are_compared_with_the_runs_of_the_first_screen() -> None:
