@@ -48,11 +48,12 @@ def check(
 
     Exit status: 0 all expectations hold, 2 bad input, 4 some do not hold.
     """
-    from resexp import api
+    from resexp import store
     from resexp.report.build import build
     from resexp.report.expected import Outcome, check
 
-    records = api.results(name, results)
+    folder = store.find(name, results)
+    records = store.read(folder)
     found = check(build(records), _parsed(expectations or records.checks), allow_diverged=allow_diverged)
     short = [each for each in found if each.outcome is not Outcome.HOLDS]
     for each in short if quiet else found:
@@ -60,19 +61,18 @@ def check(
     if not quiet:
         good = len(found) - len(short)
         typer.echo(f"{good} of {counted(len(found), 'expectation')} {'holds' if good == 1 else 'hold'}.")
-    _note_seen(name, results)
+    _note_seen(folder)
     if junit is not None:
         _write_junit(junit, records.experiment, found)
     raise typer.Exit(FELL_SHORT if short else 0)
 
 
-def _note_seen(name: str, results: Path) -> None:
+def _note_seen(folder: Path) -> None:
     """Let later reports know what was seen here. If the folder cannot be written, the check counts all the
     same, as in a job that may only read.
     """
-    from resexp.store import find, note_reported
+    from resexp.store import note_reported
 
-    folder = find(name, results)
     try:
         note_reported(folder)
     except OSError as problem:

@@ -37,17 +37,16 @@ def common_options(role: str) -> str:
     """The options that all parts of a role have, under a line that says so; "" if there are none."""
     from resexp.config.settings import ROLE_CONFIGS, OneOf, PartConfig
 
-    known = ROLE_CONFIGS[role].model_fields if role in ROLE_CONFIGS else {}
+    fields = ROLE_CONFIGS[role].model_fields if role in ROLE_CONFIGS else {}
+    own = {name: field for name, field in fields.items() if name not in PartConfig.model_fields}
     noun = "data set" if role == "data" else role
     lines = [f"Every {noun} also has these options, which are refused where they have no effect:"]
-    for name, field in known.items():
-        roles = [item.role for item in field.metadata if isinstance(item, OneOf)]
-        words = [f"see `resexp show {role}s`" for role in roles] or [
-            type_name(field.annotation) + bounds(field.metadata)
-        ]
-        if name not in PartConfig.model_fields:
-            lines.append(option_line(name, words[0], REQUIRED if field.is_required() else field.default))
-    return "\n".join(lines) if lines[1:] else ""
+    for name, field in own.items():
+        words = type_name(field.annotation) + bounds(field.metadata)
+        for part in (item for item in field.metadata if isinstance(item, OneOf)):
+            words = f"see `resexp show {part.role}s`"
+        lines.append(option_line(name, words, REQUIRED if field.is_required() else field.default))
+    return "\n".join(lines) if own else ""
 
 
 def part_text(part: scan.PartInfo) -> str:

@@ -83,7 +83,8 @@ def outline(
     slots = device_slots(device, 1, jobs)
     measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))
     planned = make_plan(experiment, measurer, progress)
-    stored = states(folder := results / experiment.name, planned)
+    folder = results / experiment.name
+    stored = states(folder, planned)
     trials = choose(planned, conditions)
     status = {trial.id: stored[trial.id].status for trial in trials}
     others = sum(not stored[trial.id].finished for trial in planned if trial.id not in status)
@@ -93,11 +94,19 @@ def outline(
     fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
     slots = list(fitting.slots)
     seconds = _seconds_left(experiment, measurer, left, done, slots)
-    disk = checkpoint_bytes(left, len(slots)), free_bytes(results)
-    after = tuple(look.seeds for look in looks(most)) if most else ()
     return Outline(
-        *(experiment.name, trials, status, tuple(slots), seconds, len(done), *disk, fitting.note, others),
-        *(after, changed(folder, planned, stored)),
+        experiment=experiment.name,
+        trials=trials,
+        status=status,
+        slots=tuple(slots),
+        seconds_left=seconds,
+        timed_by=len(done),
+        checkpoint_bytes=checkpoint_bytes(left, len(slots)),
+        free_bytes=free_bytes(results),
+        note=fitting.note,
+        others=others,
+        looks=tuple(look.seeds for look in looks(most)) if most else (),
+        warnings=changed(folder, planned, stored),
     )
 
 

@@ -79,11 +79,11 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     or has a parameter from which nothing is computed.
     """
     part = model.connection.info
+    where = f"{part.file}:{part.line}"
     with Writes() if part.plugin else nullcontext() as writes:
         network = outlined(model, purpose)
     refuse_start(network, model.init)
     if writes:
-        where = f"{part.file}:{part.line}"
         refuse_own_start(network, writes, where)
         check_states(network, where)
         if purpose.causal and network.sites:
@@ -92,7 +92,7 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
         _refuse_shortcut(model, purpose, network)
     cost = measure_cost(network, purpose)
     if part.plugin:  # after what measuring refuses, which says more
-        refuse_unlearned(outlined(model, purpose), purpose, f"{part.file}:{part.line}")
+        refuse_unlearned(outlined(model, purpose), purpose, where)
     return cost
 
 
