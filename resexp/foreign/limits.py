@@ -66,7 +66,7 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
     if mixed := _mixed_settings(sheet, columns, found.runs):
         yield (
             f"Runs of one variant and depth differ in {listed(mixed)}. Whether they are seeds of one "
-            "setting is not judged. If such a column is a setting and no result, name it with one more "
+            "setting is not judged. If such a column is a setting and not a result, name it with one more "
             f"{sheet.option('variant')}."
         )
     compared = (("depths", _by_depth, SETTINGS), ("variants", _by_variant, SETTINGS - OF_VARIANTS))

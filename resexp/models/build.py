@@ -1,4 +1,8 @@
-"""Builds networks from settings, and measures what they cost."""
+"""Builds networks from settings, and measures what they cost.
+
+A caller, such as a notebook, may have switched gradients off. The functions that are wrapped in
+`torch.inference_mode(False)` switch them on: without them, nothing would be kept for the backward pass.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +66,7 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
     return network
 
 
+@torch.inference_mode(False)
 def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
     """The network of a configuration, with the initial weights that `seed` draws. Raises ConfigError."""
     with kept_generators():
@@ -71,6 +76,7 @@ def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
     return network
 
 
+@torch.inference_mode(False)
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     """The network's cost, measured without allocating its weights.
 
@@ -108,6 +114,7 @@ def _refuse_shortcut(model: ModelConfig, purpose: Purpose, network: Network) -> 
             raise ConfigError.of("", "model.connection.shortcut", wrong, f"give {simpler}")
 
 
+@torch.inference_mode(False)
 def network_normalises(model: ModelConfig, purpose: Purpose, batch: int) -> int:
     """The fewest values per channel that a batch norm of the network gets; 0 if it has no batch norm."""
     return fewest_normalised(outlined(model, purpose), purpose, batch)
@@ -128,6 +135,7 @@ def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
         ) from None
 
 
+@torch.inference_mode(False)
 def network_budget(model: ModelConfig, purpose: Purpose, measure: str, **sizes: int) -> int:
     """The network's `params` or `macs`. To count only the parameters, no forward pass is needed."""
     network = outlined(model, purpose, **sizes)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from resexp.errors import ConfigError
 from resexp.models.base import Network, Purpose
+
+REENTRANT = "CheckpointFunctionBackward"
+"""The node of `torch.utils.checkpoint` with `use_reentrant=True`, which hides what is computed in it."""
 
 
 def refuse_unlearned(network: Network, purpose: Purpose, where: str) -> None:
@@ -35,9 +37,14 @@ def refuse_unlearned(network: Network, purpose: Purpose, where: str) -> None:
 
 
 def _unlearned(network: Network, purpose: Purpose) -> list[str]:
-    """The names, within a connection, of trainable parameters that several blocks have and none uses."""
-    with torch.enable_grad():  # a notebook may have switched gradients off
-        learned = {id(each) for each in _leaves(network(purpose.made_up(2, "meta")))}
+    """The names, within a connection, of trainable parameters that several blocks have and none uses.
+
+    None is named if a reentrant checkpoint hides what the blocks use.
+    """
+    nodes = _graph(network(purpose.made_up(2, "meta")))
+    if any(node.name() == REENTRANT for node in nodes):
+        return []
+    learned = {id(node.variable) for node in nodes if hasattr(node, "variable")}
     found: dict[str, list[bool]] = defaultdict(list)
     for block in network.in_order():
         for name, parameter in block.connection.named_parameters():
@@ -46,14 +53,12 @@ def _unlearned(network: Network, purpose: Purpose) -> list[str]:
     return [name for name, blocks in found.items() if len(blocks) > 1 and not any(blocks)]
 
 
-def _leaves(output: Tensor) -> Iterator[Tensor]:
-    """The parameters from which autograd knows that the output was computed."""
+def _graph(output: Tensor) -> set[Any]:
+    """Autograd's nodes from which the output was computed. Those of parameters have a `variable`."""
     waiting, seen = [output.grad_fn], set()
     while waiting:
         node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        waiting += [before for before, _ in node.next_functions]
-        if hasattr(node, "variable"):
-            yield node.variable
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [before for before, _ in node.next_functions]
+    return seen

@@ -6,11 +6,11 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from resexp import durable
-from resexp.errors import DataError, StoreError
+from resexp.errors import BusyError, DataError, StoreError
 from resexp.store.archive import BLOCK, PACKED, Entry, Manifest, believed, write
 from resexp.store.experiment_lock import explained, hold
 from resexp.store.layout import CHECKPOINT, ExperimentFolder, TrialFolder
@@ -38,7 +38,7 @@ def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = Tr
                 f"{file}: there is no folder {file.parent}; make it, or give another file with -o"
             )
     temporary = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    with hold(path.parent, path.name), explained(file):
+    with _held(folder), explained(file):
         entries = [_entry(path, name) for name in _files(folder, weights, checkpoints)]
         manifest = Manifest(path.name, weights, checkpoints, tuple(entries))
         try:
@@ -55,6 +55,20 @@ def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = Tr
         finally:
             temporary.unlink(missing_ok=True)
     return manifest
+
+
+def _held(folder: ExperimentFolder) -> AbstractContextManager[object]:
+    """A hold on the folder. If nothing can be written into it, as on a disk that is mounted to be read, no
+    run of this machine writes there either. Then its record of a run decides. Raises BusyError.
+    """
+    if os.access(folder.path, os.W_OK):
+        return hold(folder.path.parent, folder.path.name)
+    if folder.taken.exists():
+        raise BusyError(
+            f"{folder.path}: {folder.taken.name} says that a run holds it, perhaps on another machine; pack "
+            "it there, or wait until that run ends"
+        )
+    return nullcontext()
 
 
 def _files(folder: ExperimentFolder, weights: bool, checkpoints: bool) -> Iterator[str]:

@@ -4,9 +4,12 @@ or replaced after a look at the results, the report says so.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,26 @@ def is_lost(folder: ExperimentFolder) -> bool:
 
 
 def _add(folder: ExperimentFolder, looks: Sequence[Mapping[str, Any]], *, lost: bool = False) -> None:
+    with _alone(folder.path):
+        _add_alone(folder, looks, lost=lost)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let the processes of this machine change the record one after another, by a lock on the folder itself.
+    Without it, one of two reports that end at the same moment would lose its look. Some file systems have no
+    such locks, and then nothing is locked.
+    """
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _add_alone(folder: ExperimentFolder, looks: Sequence[Mapping[str, Any]], *, lost: bool) -> None:
     before = read_if_sound(folder.reported).get("looks", [])
     merged = [{"plan": look["plan"], "seen": list(look["seen"])} for look in before]
     for look in looks:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from runs_made_up import TEXT, noisy, opening, trained
 
-from resexp import api, store
+from resexp import api, durable, store
 from resexp.api import evidence
 from resexp.config.load import Experiment
 from resexp.errors import ConfigError
 from resexp.execution.supervisor import SweepSummary
 from resexp.plan.looks import Look, with_seeds
 from resexp.report import statistics
+from resexp.store.layout import ExperimentFolder
+from resexp.store.reported import add_reported
 
 DECIDED = "none of the report's main verdicts, claims and published values needs more seeds"
 
@@ -94,6 +98,23 @@ def test_a_damaged_record_of_reports_is_told_of_from_then_on(experiment: Experim
         store.note_reported(tmp_path / "x")
     trained(with_seeds(experiment, 6), tmp_path, noisy(0.02))
     assert api.results("x", tmp_path).seeds_before == (5,), "later reports count all the same"
+
+
+def test_reports_that_end_at_the_same_moment_are_all_remembered(tmp_path: Path) -> None:
+    folders = [ExperimentFolder(tmp_path / f"{number}") for number in range(9)]
+    for number, folder in enumerate(folders):
+        folder.path.mkdir()
+        look = {"plan": {f"id{number}": [0, 0]}, "seen": [[1]]}
+        durable.write_document(folder.reported, {"looks": [look]})
+    together = Barrier(8)
+
+    def add(other: ExperimentFolder) -> None:
+        together.wait()
+        add_reported(folders[0], other)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, folders[1:]))
+    assert len(durable.read_document(folders[0].reported)["looks"]) == 9
 
 
 def test_a_look_halfway_counts_if_the_plan_is_then_cut_short(experiment: Experiment, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_settings_that_differ_in_every_run_are_told_and_results_are_not(tmp_path
     )
     said = " ".join(one.text for one in resexp.judge(written(tmp_path, header + runs)).sentences)
     assert "Runs of one variant and depth differ in params.learning_rate and Verlust." in said
-    assert "If such a column is a setting and no result, name it with one more --variant." in said
+    assert "If such a column is a setting and not a result, name it with one more --variant." in said
 
 
 def test_the_baseline_of_foreign_runs_is_the_first_in_their_table(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from resexp.catalog.plugins import read_plugin
 from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
 from resexp.models.base import Purpose
-from resexp.models.build import network_cost, outlined
+from resexp.models.build import network_cost, outlined, started_network
 from resexp.models.unlearned import refuse_unlearned
 
 OWN = '''\
@@ -77,11 +78,24 @@ def test_a_parameter_is_not_judged_if_training_needs_numbers(tmp_path: Path) -> 
     assert network_cost(model_of(tmp_path, noisy), PURPOSE).params
 
 
-def test_gradients_may_be_switched_off_around_planning(tmp_path: Path) -> None:
-    with torch.no_grad():
-        assert network_cost(
-            model_of(tmp_path, "self.shortcut(h) + self.mixed(self.a * f(h))"), PURPOSE
-        ).params
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_may_be_switched_off_around_planning(tmp_path: Path, off: Callable[[], Any]) -> None:
+    model = model_of(tmp_path, "self.shortcut(h) + self.mixed(self.a * f(h))")
+    cost = network_cost(model, PURPOSE)
+    assert cost.activation_bytes
+    with off():
+        assert network_cost(model, PURPOSE) == cost
+        network = started_network(model, PURPOSE, 0)
+    network(PURPOSE.made_up(2, "cpu")).sum().backward()
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_a_parameter_may_be_used_within_a_checkpoint(tmp_path: Path, reentrant: bool) -> None:
+    used = (
+        "torch.utils.checkpoint.checkpoint(lambda h: self.shortcut(h) + self.mixed(self.a * f(h)), h, "
+        f"use_reentrant={reentrant})"
+    )
+    assert network_cost(model_of(tmp_path, used), PURPOSE).params
 
 
 def test_one_block_alone_is_not_judged(tmp_path: Path) -> None:

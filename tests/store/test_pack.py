@@ -6,10 +6,12 @@ import gzip
 import hashlib
 import io
 import random
+import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,31 @@ def test_nothing_is_packed_or_unpacked_while_the_experiment_runs(tmp_path: Path,
                 store.unpack(file, results)
             other.communicate(b"\n")
     assert not (tmp_path / "other.tar.gz").exists()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nothing can be written into the folder, by root either, as on a disk that is mounted to be read."""
+    if any(
+        subprocess.run(["mount", *words, folder], check=False, capture_output=True).returncode
+        for words in (["--bind", folder], ["-o", "remount,bind,ro"])
+    ):
+        pytest.skip("this user may not mount a folder")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.skipif(not shutil.which("mount"), reason="there is no program `mount`")
+def test_a_folder_that_can_only_be_read_is_packed_unless_a_run_holds_it(tmp_path: Path, here: Path) -> None:
+    run_first(tmp_path / "there")
+    with read_only(tmp_path / "there"):
+        store.unpack(packed(tmp_path), here)
+    assert files(here / "exp") == files(tmp_path / "there" / "exp")
+    (tmp_path / "there" / "exp" / "taken").write_text("a run on another machine")
+    with read_only(tmp_path / "there"), pytest.raises(BusyError, match="taken says that a run holds it"):
+        store.pack(tmp_path / "there" / "exp", tmp_path / "other.tar.gz")
 
 
 def test_finished_trials_are_added_to_the_same_experiment(tmp_path: Path, here: Path) -> None:

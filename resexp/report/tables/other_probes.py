@@ -40,7 +40,7 @@ def table(records: frames.ReportRecords) -> Table | None:
 
 def _rows(found: Measured) -> list[Row]:
     over, unit = found.quantity.over, found.quantity.unit
-    title = found.title if over == "block" else f"{found.title}, over {words.clean(over)}"
+    title = found.title if over == "block" else f"{found.title}, by {words.clean(over)}"
     moments = found.moments()
     return [
         {
