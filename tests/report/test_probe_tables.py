@@ -177,7 +177,7 @@ def test_other_probes_are_summarised_over_blocks_and_seeds(make: Make) -> None:
     assert table.cells() == [
         ["mean squared singular value", "plain", "8", "end", "2", "1.5", "3.5", "2.5"],
         ["largest Hessian eigenvalue", "plain", "8", "end", "1", "1.2e+05", "–", "–"],
-        ["loss along a slice, over distance", "plain", "8", "end", "1", "1", "1", "1"],
+        ["loss along a slice, by distance", "plain", "8", "end", "1", "1", "1", "1"],
     ]
 
 
@@ -188,7 +188,7 @@ def test_the_discriminator_does_not_mix_with_the_generator(make: Make) -> None:
     report = build(with_probes(make, rows, probes))
     assert only(report.table("gradients"))["first"] == 1.0
     other = only(report.table("other_probes"))
-    assert other["quantity"] == "weight rms of the discriminator, over layer"
+    assert other["quantity"] == "weight rms of the discriminator, by layer"
     assert (other["first"], other["mean"]) == (100.0, 100.0)
 
 
