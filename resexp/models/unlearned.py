@@ -1,4 +1,4 @@
-"""Refuses a user's connection with a parameter that cannot learn, because nothing is computed from it."""
+"""Refuses a user's connection with a parameter that cannot learn."""
 
 from __future__ import annotations
 
@@ -15,36 +15,56 @@ REENTRANT = "CheckpointFunctionBackward"
 
 
 def refuse_unlearned(network: Network, purpose: Purpose, where: str) -> None:
-    """Raises ConfigError if the network's output depends on a trainable parameter of its connections in no
-    block, neither in evaluation nor in training. The error names the file and line `where`.
+    """Raises ConfigError if something in the network's connections would never learn. The error names the
+    file and line `where`.
 
-    A parameter that only one block has is not judged, because a connection may need it from the second block
-    on. `network` must be on the meta device. Afterwards, it is in training mode.
+    This is a trainable parameter on which the output depends in no block, neither in evaluation nor in
+    training, or a trainable tensor that belongs to no module, so that no optimiser finds it. A parameter that
+    only one block has is not judged, because a connection may need it from the second block on. `network`
+    must be on the meta device. Afterwards, it is in training mode.
     """
-    unlearned = _unlearned(network.eval(), purpose)
+    connection = type(network.in_order()[0].connection).__name__
+    used = _used(network.eval(), purpose)
     network.train()
-    if not unlearned:
+    known = {id(each) for each in network.parameters()}
+    for tensor in used or ():
+        if id(tensor) not in known:
+            wrong = (
+                f"computes with a trainable tensor of the shape {tuple(tensor.shape)} that belongs to no "
+                "module, as in a plain list, so that it would never learn"
+            )
+            right = "make it an attribute that is an nn.Parameter, or put it into an nn.ParameterList"
+            raise ConfigError.of(where, f"{connection}.forward", wrong, right)
+    if not (unlearned := _unlearned(network, used)):
         return
     try:
-        in_training = _unlearned(network, purpose)
+        in_training = _unlearned(network, _used(network, purpose))
     except RuntimeError:  # a connection that decides at random may need numbers, which this device has not
         return
     for name in unlearned:
         if name in in_training:
-            key = f"{type(network.in_order()[0].connection).__name__}.{name}"
             wrong = "is a parameter from which no block computes anything, so that it would never learn"
-            raise ConfigError.of(where, key, wrong, "use it in forward, remove it, or make it a buffer")
+            right = "use it in forward, remove it, or make it a buffer"
+            raise ConfigError.of(where, f"{connection}.{name}", wrong, right)
 
 
-def _unlearned(network: Network, purpose: Purpose) -> list[str]:
-    """The names, within a connection, of trainable parameters that several blocks have and none uses.
-
-    None is named if a reentrant checkpoint hides what the blocks use.
+def _used(network: Network, purpose: Purpose) -> list[Tensor] | None:
+    """The trainable tensors from which the network's output is computed; None if a reentrant checkpoint hides
+    some of them.
     """
     nodes = _graph(network(purpose.made_up(2, "meta")))
     if any(node.name() == REENTRANT for node in nodes):
+        return None
+    return [node.variable for node in nodes if hasattr(node, "variable")]
+
+
+def _unlearned(network: Network, used: list[Tensor] | None) -> list[str]:
+    """The names, within a connection, of trainable parameters that several blocks have and none uses; none if
+    it is not known what is used.
+    """
+    if used is None:
         return []
-    learned = {id(node.variable) for node in nodes if hasattr(node, "variable")}
+    learned = {id(each) for each in used}
     found: dict[str, list[bool]] = defaultdict(list)
     for block in network.in_order():
         for name, parameter in block.connection.named_parameters():

@@ -32,6 +32,7 @@ class Own(ShortcutConnection):
         self.a = nn.Parameter(torch.ones(()))
         self.mixed = nn.Conv2d(site.width, site.width, 1)
         self.index = site.index
+        self.listed = [nn.Parameter(torch.ones(3))]
 
     def forward(self, h, f):
         return EQUATION
@@ -71,6 +72,15 @@ def test_a_parameter_that_nothing_is_computed_from_is_refused(
 )
 def test_a_parameter_may_be_used_in_some_blocks_or_in_training_only(tmp_path: Path, equation: str) -> None:
     assert network_cost(model_of(tmp_path, equation), PURPOSE).params
+
+
+def test_a_parameter_in_a_plain_list_is_refused(tmp_path: Path) -> None:
+    listed = "self.shortcut(h) + self.mixed(self.a * f(h)) * self.listed[0].mean()"
+    wrong = (
+        r"own\.py:7: Own\.forward: computes with a trainable tensor of the shape \(3,\) .* nn\.ParameterList"
+    )
+    with pytest.raises(ConfigError, match=wrong):
+        network_cost(model_of(tmp_path, listed), PURPOSE)
 
 
 def test_a_parameter_is_not_judged_if_training_needs_numbers(tmp_path: Path) -> None:
