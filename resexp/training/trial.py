@@ -20,6 +20,7 @@ from resexp.plan.status import Status
 from resexp.training.blind import blind_errors
 from resexp.training.learner import Learner, learner_of
 from resexp.training.loop import TrainingLoop, saved_bytes
+from resexp.training.unsteady import unsteady
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +97,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         known |= {"blind": blind} if (blind := blind_errors(loop.run)) else {}
         known |= {"samples": generated_texts(loop.run)}
         known |= {"confused": counts} if (counts := confused(loop.run)) else {}
+        attempt.notes += [f"{attempt.trial.name}: {told}" for told in unsteady(loop.run)]
         result = loop.result(loop.row)
         if others is not None:
             result["peak_memory_bytes"] = _total([result["peak_memory_bytes"], *(others.results() or [None])])
