@@ -1,4 +1,4 @@
-"""Finds out whether a user's connection makes answers depend on more than the example that is asked about."""
+"""Finds out whether a user's code makes answers depend on more than the example that is asked about."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def unsteady(run: Learner) -> Iterator[str]:
     """Sentences about what else the errors of this trained network depend on, which nobody would see in them.
 
     A few test examples are given to the network twice, and then in two halves: if the outputs differ, another
-    evaluation would report other errors. The updates of batch norms are counted, too. This is done for
-    plugins' connections alone, and not for policies, generators and masked autoencoders.
+    evaluation would report other errors. The updates of batch norms are counted, too. This is done only for
+    connections and networks of plugins, and not for policies, generators and masked autoencoders.
     """
+    model = run.settings.model
     answers = run.task.purpose(run.data.facts).targets in ANSWERS
-    if not answers or not run.settings.model.connection.info.plugin:
+    if not answers or not (model.info.plugin or model.connection.info.plugin):
         return
     count = min(EXAMPLES, len(run.data.test))
     index = torch.arange(count, device=run.device)
