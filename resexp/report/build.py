@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
 from resexp.plan.status import Status
-from resexp.report import frames, references, standing, statistics, unjudged, words
+from resexp.report import frames, standing, statistics, unjudged, words
+from resexp.report.notes import notes_of
 from resexp.report.sections import Section, loaded, noting, refuse_missing_cells, sections, unshowable
 from resexp.report.setup import Setup, setup
 from resexp.report.table import Sentence, Table, explained, introduced
@@ -144,7 +145,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
         tables=tuple(by_key.values()),
         status=_status(prepared),
         environment=tuple(_measured_with(prepared)),
-        notes=tuple(_notes(prepared)),
+        notes=tuple(notes_of(prepared)),
         records=prepared,
         added=tuple(added),
         lost=tuple(lost),
@@ -192,35 +193,6 @@ def _status(records: frames.ReportRecords) -> str:
         f"{words.counted(len(records.tried), 'trial')}: {words.joined(parts)}" if parts else "no trials yet"
     )
     return f"{status}. {words.clean(records.aside).rstrip('.')}" if records.aside else status
-
-
-def _notes(records: frames.ReportRecords) -> list[str]:
-    notes = [words.clean(note) for note in (*records.notes, *unjudged.notes(records))]
-    counts = records.tried["status"].value_counts()
-    left = int(counts.get(Status.RUNNING, 0) + counts.get(Status.PENDING, 0))
-    if left:
-        trials = "1 trial is" if left == 1 else f"{left} trials are"
-        notes.insert(0, f"{trials} not finished, so every number here may still change.")
-    if int(counts.get(Status.FAILED, 0)) and not records.foreign:
-        notes.append("Failed trials are listed. Running the same command again tries them again.")
-    if "mixed" in records.tried and (records.tried["mixed"] == True).any():  # noqa: E712 (may hold None)
-        notes.append(
-            "Some trials were continued on another machine or version. The column `mixed` of the CSV file "
-            "shows which."
-        )
-    if len(records.tried) and not frames.trained(records):
-        notes.append(
-            "The networks were trained for one step only, so that probes could measure them as initialised. "
-            "Their errors say nothing about training and are not compared."
-        )
-    if references.of_a_paper(records):
-        notes.append(
-            "Published values are shown next to the measured ones. If data, size or length of training "
-            "differ, a run can at most agree in direction: a smaller run is not a reproduction."
-        )
-    if note := records.published.get("note"):
-        notes.append(words.clean(note))
-    return notes
 
 
 def _measured_with(records: frames.ReportRecords) -> list[tuple[str, str]]:

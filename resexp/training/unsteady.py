@@ -44,10 +44,10 @@ def unsteady(run: Learner) -> Iterator[str]:
         yield f"it could not be checked whether test errors depend on the batch: {words(error)}"
         return
     for what, other in ((CHANCE, second), (BATCH, halves)):
-        if (change := _change(first, other)) > TOLERANCE:
+        if _change(first, other) > TOLERANCE:
             yield (
-                f"test errors depend {what}: the outputs for the same {count} examples change by up to "
-                f"{100 * change:.2g} % of the largest one"
+                f"test errors depend {what}: the outputs for the same {count} examples change by more than "
+                f"{100 * TOLERANCE:g} % of the largest one"
             )
             break
     updates = max((int(getattr(m, "num_batches_tracked", 0) or 0) for m in run.forward.modules()), default=0)

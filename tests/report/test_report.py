@@ -19,6 +19,7 @@ from made_up import DEPTHS, FINAL, trial
 
 from resexp.catalog import scan
 from resexp.report.build import Report, build
+from resexp.report.notes import together
 from resexp.report.render import html, markdown, terminal
 from resexp.report.sections import Section, sections
 from resexp.report.write import PAGE, beside, write
@@ -197,3 +198,16 @@ def test_a_table_has_the_name_of_its_module(section: Section) -> None:
     ]
     keys = [ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "Table"]
     assert keys == [repr(section.key)]
+
+
+def test_notes_that_say_the_same_of_several_trials_are_one() -> None:
+    told = [
+        "a_s0: it failed",
+        "run x: old",
+        "a_s1: it failed",
+        "a_s1: it rained",
+        "run x: old",
+        "a_s2: it failed",
+    ]
+    found = together(told, ["a_s0", "a_s1", "a_s2"])
+    assert found == ["a_s0 and 2 other trials: it failed", "run x: old", "a_s1: it rained"]
