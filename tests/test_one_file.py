@@ -246,7 +246,7 @@ def test_what_was_trained_with_them_is_in_every_format(resexp: Resexp) -> None:
         text = re.sub(r"\\(?=[%_])", "", " ".join(written.split()))
         assert "damped" in text, name
         # What a probe reads is in the general table: under its title, or by its name where it has none.
-        for title in ("share of the biases (%), over layer", "number of biases", "told by nobody"):
+        for title in ("share of the biases (%), by layer", "number of biases", "told by nobody"):
             assert title in text or name == "trials.csv", (name, title)
     (row,) = csv.DictReader(io.StringIO(shown["trials.csv"]))
     assert (row["connection"], row["model"], row["data"]) == ("damped", "tower", "halves")
@@ -254,7 +254,7 @@ def test_what_was_trained_with_them_is_in_every_format(resexp: Resexp) -> None:
     (trial,) = document["trials"]
     assert (trial["connection"], trial["model"], trial["data"]) == ("damped", "tower", "halves")
     rows = {(row["quantity"], row["when"]): row for row in document["tables"]["other_probes"]}
-    share = rows["share of the biases (%), over layer", "end"]
+    share = rows["share of the biases (%), by layer", "end"]
     assert (share["first"], share["last"], share["unit"]) == (0.25, 1.0, "%")
     drawing = " ".join(re.findall(r">([^<>]+)</text>", resexp.file("figures/other_probes.svg")))
     for words in ("share of the biases (%)", "layer", "number of biases", "told by nobody", "training (%)"):

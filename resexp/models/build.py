@@ -81,8 +81,8 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     """The network's cost, measured without allocating its weights.
 
     Raises ConfigError if the initialisation is not defined for it, if another kind of shortcut makes the same
-    network, or if a plugin's connection sets weights that are drawn anew, does not return a state as it must,
-    or has a parameter from which nothing is computed.
+    network, if a plugin's connection sets weights that are drawn anew or does not return a state as it must,
+    or if a plugin's connection or network has a parameter that would never learn.
     """
     part = model.connection.info
     where = f"{part.file}:{part.line}"
@@ -97,8 +97,9 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     elif not model.info.plugin:
         _refuse_shortcut(model, purpose, network)
     cost = measure_cost(network, purpose)
-    if part.plugin:  # after what measuring refuses, which says more
-        refuse_unlearned(outlined(model, purpose), purpose, where)
+    for own in (part, model.info):
+        if own.plugin:  # after what measuring refuses, which says more
+            refuse_unlearned(outlined(model, purpose), purpose, own)
     return cost
 
 

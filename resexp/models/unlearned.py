@@ -1,4 +1,4 @@
-"""Refuses a user's connection with a parameter that cannot learn."""
+"""Refuses a user's connection or network with a parameter that cannot learn."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from resexp.catalog.scan import PartInfo
 from resexp.errors import ConfigError
 from resexp.models.base import Network, Purpose
 
@@ -14,16 +15,15 @@ REENTRANT = "CheckpointFunctionBackward"
 """The node of `torch.utils.checkpoint` with `use_reentrant=True`, which hides what is computed in it."""
 
 
-def refuse_unlearned(network: Network, purpose: Purpose, where: str) -> None:
-    """Raises ConfigError if something in the network's connections would never learn. The error names the
-    file and line `where`.
+def refuse_unlearned(network: Network, purpose: Purpose, part: PartInfo) -> None:
+    """Raises ConfigError if something in the network would never learn. The error names the user's `part`.
 
-    This is a trainable parameter on which the output depends in no block, neither in evaluation nor in
-    training, or a trainable tensor that belongs to no module, so that no optimiser finds it. A parameter that
-    only one block has is not judged, because a connection may need it from the second block on. `network`
-    must be on the meta device. Afterwards, it is in training mode.
+    This is a connection's trainable parameter on which the output depends in no block, neither in evaluation
+    nor in training, or a trainable tensor that belongs to no module, so that no optimiser finds it. A
+    parameter that only one block has is not judged, because a connection may need it from the second block
+    on. `network` must be on the meta device. Afterwards, it is in training mode.
     """
-    connection = type(network.in_order()[0].connection).__name__
+    where = f"{part.file}:{part.line}"
     used = _used(network.eval(), purpose)
     network.train()
     known = {id(each) for each in network.parameters()}
@@ -34,7 +34,7 @@ def refuse_unlearned(network: Network, purpose: Purpose, where: str) -> None:
                 "module, as in a plain list, so that it would never learn"
             )
             right = "make it an attribute that is an nn.Parameter, or put it into an nn.ParameterList"
-            raise ConfigError.of(where, f"{connection}.forward", wrong, right)
+            raise ConfigError.of(where, part.class_name, wrong, right)
     if not (unlearned := _unlearned(network, used)):
         return
     try:
@@ -45,7 +45,7 @@ def refuse_unlearned(network: Network, purpose: Purpose, where: str) -> None:
         if name in in_training:
             wrong = "is a parameter from which no block computes anything, so that it would never learn"
             right = "use it in forward, remove it, or make it a buffer"
-            raise ConfigError.of(where, f"{connection}.{name}", wrong, right)
+            raise ConfigError.of(where, f"{part.class_name}.{name}", wrong, right)
 
 
 def _used(network: Network, purpose: Purpose) -> list[Tensor] | None:
@@ -73,12 +73,13 @@ def _unlearned(network: Network, used: list[Tensor] | None) -> list[str]:
     return [name for name, blocks in found.items() if len(blocks) > 1 and not any(blocks)]
 
 
-def _graph(output: Tensor) -> set[Any]:
+def _graph(output: Tensor) -> list[Any]:
     """Autograd's nodes from which the output was computed. Those of parameters have a `variable`."""
-    waiting, seen = [output.grad_fn], set()
+    waiting: list[Any] = [output.grad_fn]
+    seen: dict[Any, None] = {}
     while waiting:
         node = waiting.pop()
         if node is not None and node not in seen:
-            seen.add(node)
+            seen[node] = None
             waiting += [before for before, _ in node.next_functions]
-    return seen
+    return list(seen)

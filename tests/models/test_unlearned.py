@@ -37,6 +37,22 @@ class Own(ShortcutConnection):
     def forward(self, h, f):
         return EQUATION
 '''
+TRUNK = '''\
+from torch import nn
+
+from resexp.models.base import Trunk
+from resexp.models.mlp import Mlp
+
+
+class Listed(Mlp, Trunk):
+    """Mlp, with one more layer."""
+
+    def build(self, design):
+        network = super().build(design)
+        more = [nn.Linear(10, 10)]
+        network.head.register_forward_hook(lambda head, inputs, logits: more[0](logits))
+        return network
+'''
 PURPOSE = Purpose((1, 8, 8), 10)
 
 
@@ -76,11 +92,19 @@ def test_a_parameter_may_be_used_in_some_blocks_or_in_training_only(tmp_path: Pa
 
 def test_a_parameter_in_a_plain_list_is_refused(tmp_path: Path) -> None:
     listed = "self.shortcut(h) + self.mixed(self.a * f(h)) * self.listed[0].mean()"
-    wrong = (
-        r"own\.py:7: Own\.forward: computes with a trainable tensor of the shape \(3,\) .* nn\.ParameterList"
-    )
+    wrong = r"own\.py:7: Own: computes with a trainable tensor of the shape \(3,\) .* nn\.ParameterList"
     with pytest.raises(ConfigError, match=wrong):
         network_cost(model_of(tmp_path, listed), PURPOSE)
+
+
+def test_a_layer_in_a_plain_list_of_a_network_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(TRUNK)
+    chosen = {"kind": "listed", "depth": 6, "connection": "residual"}
+    settings = {"data": "digits", "training": {"epochs": 1}, "model": chosen}
+    model = parse_settings(settings, (read_plugin(tmp_path / "mine.py"),)).model
+    told = r"mine\.py:7: Listed: computes with a trainable tensor of the shape \(10,.*\) that belongs"
+    with pytest.raises(ConfigError, match=told):
+        network_cost(model, PURPOSE)
 
 
 def test_a_parameter_is_not_judged_if_training_needs_numbers(tmp_path: Path) -> None:
@@ -121,5 +145,5 @@ def test_no_connection_of_resexp_has_such_a_parameter(kind: str) -> None:
     chosen = {"kind": "resnet", "depth": 20, "width": 8, "connection": kind}
     settings = {"data": "digits", "training": {"epochs": 1}, "model": chosen}
     network = outlined(parse_settings(settings).model, PURPOSE)
-    refuse_unlearned(network, PURPOSE, "resexp")
+    refuse_unlearned(network, PURPOSE, parse_settings(settings).model.connection.info)
     assert network.training
