@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from resexp.catalog.scan import PartInfo
 from resexp.errors import ConfigError
@@ -19,21 +19,21 @@ def refuse_unlearned(network: Network, purpose: Purpose, part: PartInfo) -> None
     """Raises ConfigError if something in the network would never learn. The error names the user's `part`.
 
     This is a connection's trainable parameter on which the output depends in no block, neither in evaluation
-    nor in training, or a trainable tensor that belongs to no module, so that no optimiser finds it. A
-    parameter that only one block has is not judged, because a connection may need it from the second block
-    on. `network` must be on the meta device. Afterwards, it is in training mode.
+    nor in training, or a parameter that belongs to no module, so that no optimiser finds it. A parameter that
+    only one block has is not judged by its use, because a connection may need it from the second block on.
+    `network` must be on the meta device. Afterwards, it is in training mode.
     """
     where = f"{part.file}:{part.line}"
     used = _used(network.eval(), purpose)
     network.train()
     known = {id(each) for each in network.parameters()}
-    for tensor in used or ():
-        if id(tensor) not in known:
+    for each in used or ():
+        if isinstance(each, nn.Parameter) and id(each) not in known:
             wrong = (
-                f"computes with a trainable tensor of the shape {tuple(tensor.shape)} that belongs to no "
-                "module, as in a plain list, so that it would never learn"
+                f"computes with a parameter of the shape {tuple(each.shape)} that belongs to no module, as "
+                "in a plain list, so that it would never learn"
             )
-            right = "make it an attribute that is an nn.Parameter, or put it into an nn.ParameterList"
+            right = "make it an attribute of a module, or put it into an nn.ParameterList or nn.ModuleList"
             raise ConfigError.of(where, part.class_name, wrong, right)
     if not (unlearned := _unlearned(network, used)):
         return

@@ -83,6 +83,7 @@ def test_a_parameter_that_nothing_is_computed_from_is_refused(
     [
         "self.shortcut(h) + self.mixed(self.a * f(h))",
         "self.shortcut(h) + (self.mixed(self.a * f(h)) if self.index else f(h))",
+        "self.shortcut(h) + self.mixed(self.a * f(h)) + self.shortcut(h.detach().requires_grad_())",
         "self.shortcut(h) + (self.mixed(self.a * f(h)) if self.training else f(h))",
     ],
 )
@@ -92,7 +93,7 @@ def test_a_parameter_may_be_used_in_some_blocks_or_in_training_only(tmp_path: Pa
 
 def test_a_parameter_in_a_plain_list_is_refused(tmp_path: Path) -> None:
     listed = "self.shortcut(h) + self.mixed(self.a * f(h)) * self.listed[0].mean()"
-    wrong = r"own\.py:7: Own: computes with a trainable tensor of the shape \(3,\) .* nn\.ParameterList"
+    wrong = r"own\.py:7: Own: computes with a parameter of the shape \(3,\) .* nn\.ParameterList"
     with pytest.raises(ConfigError, match=wrong):
         network_cost(model_of(tmp_path, listed), PURPOSE)
 
@@ -102,7 +103,7 @@ def test_a_layer_in_a_plain_list_of_a_network_is_refused(tmp_path: Path) -> None
     chosen = {"kind": "listed", "depth": 6, "connection": "residual"}
     settings = {"data": "digits", "training": {"epochs": 1}, "model": chosen}
     model = parse_settings(settings, (read_plugin(tmp_path / "mine.py"),)).model
-    told = r"mine\.py:7: Listed: computes with a trainable tensor of the shape \(10,.*\) that belongs"
+    told = r"mine\.py:7: Listed: computes with a parameter of the shape \(10,.*\) that belongs"
     with pytest.raises(ConfigError, match=told):
         network_cost(model, PURPOSE)
 
