@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from resexp.catalog.scan import PartInfo
 from resexp.errors import ConfigError
 from resexp.models.base import Network, Purpose
+
+if TYPE_CHECKING:
+    from resexp.catalog.scan import PartInfo
 
 REENTRANT = "CheckpointFunctionBackward"
 """The node of `torch.utils.checkpoint` with `use_reentrant=True`, which hides what is computed in it."""
